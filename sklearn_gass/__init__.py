@@ -1,0 +1,18 @@
+"""Generative source separation for scikit-learn."""
+
+from sklearn_gass.audio_io import load_audio, save_audio
+from sklearn_gass.separation import AudioSeparator, Separation, SupervisedSeparator
+from sklearn_gass.source_models import NMFSourceModel
+from sklearn_gass.stft import STFT
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "STFT",
+    "AudioSeparator",
+    "NMFSourceModel",
+    "Separation",
+    "SupervisedSeparator",
+    "load_audio",
+    "save_audio",
+]

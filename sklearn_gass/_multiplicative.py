@@ -1,0 +1,110 @@
+"""Multiplicative updates for non-negative linear models, one row of activations at a time.
+
+A row of activations ``h`` explains a frame ``x`` as ``h @ components``. The updates minimise the divergence of
+that reconstruction, plus the energy of a gamma prior on the activations when there is one, and never raise it.
+
+References
+----------
+C. Fevotte, J. Idier, "Algorithms for nonnegative matrix factorization with the beta-divergence", Neural
+Computation 23(9), 2011.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class GammaPrior:
+    """Independent gamma priors on activations, ``shape`` and ``rate`` of shape (n_components,)."""
+
+    shape: Tensor
+    rate: Tensor
+
+    def energy(self, activations: Tensor) -> Tensor:
+        """Return the negative log density of each row up to a constant, shape (n_frames,)."""
+        floor = torch.finfo(activations.dtype).eps
+        return activations @ self.rate - activations.clamp_min(floor).log() @ (self.shape - 1)
+
+
+def quotients(frames: Tensor, reconstruction: Tensor, beta_loss: str) -> tuple[Tensor, Tensor | None, float]:
+    """Return the positive and negative parts of the divergence's slope and the exponent of the update.
+
+    A negative part of ``None`` stands for all ones (Kullback-Leibler), which saves a matrix product.
+    """
+    safe = reconstruction.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
+    if beta_loss == "kullback-leibler":
+        return frames / safe, None, 1.0
+    if beta_loss == "frobenius":
+        return frames, reconstruction, 1.0
+    return frames / safe**2, 1.0 / safe, 0.5
+
+
+def update_activations(
+    frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, prior: GammaPrior | None = None
+) -> Tensor:
+    """Return the next activations, shape (n_frames, n_components)."""
+    positive, negative, exponent = quotients(frames, activations @ components, beta_loss)
+    numerator = positive @ components.T
+    denominator = components.sum(1) if negative is None else negative @ components.T
+    if prior is not None:
+        inverse = 1.0 / activations.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
+        numerator = numerator + (prior.shape - 1).clamp_min(0) * inverse
+        denominator = denominator + prior.rate + (1 - prior.shape).clamp_min(0) * inverse
+    return _step(activations, numerator, denominator, exponent)
+
+
+def update_components(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> Tensor:
+    """Return the next components, shape (n_components, n_bins)."""
+    positive, negative, exponent = quotients(frames, activations @ components, beta_loss)
+    numerator = activations.T @ positive
+    denominator = activations.sum(0)[:, None] if negative is None else activations.T @ negative
+    return _step(components, numerator, denominator, exponent)
+
+
+def _step(factor: Tensor, numerator: Tensor, denominator: Tensor, exponent: float) -> Tensor:
+    ratio = numerator / denominator.clamp_min(torch.finfo(factor.dtype).tiny ** 0.5)
+    return factor * (ratio if exponent == 1.0 else ratio.sqrt())
+
+
+def solve_activations(
+    frames: Tensor,
+    components: Tensor,
+    beta_loss: str,
+    *,
+    prior: GammaPrior | None = None,
+    max_iter: int = 100,
+    tol: float = 1e-4,
+) -> tuple[Tensor, int]:
+    """Find the activations of each row for fixed components.
+
+    Every row starts from equal activations with the row's own level and stops on its own, once an update changes its
+    activations by less than `tol` relative to their norm; a silent row has zero activations.
+
+    Returns
+    -------
+    activations : Tensor of shape (n_frames, n_components)
+    n_iter : int
+        Updates of the row that took most.
+    """
+    level = frames.sum(1, keepdim=True) / components.sum().clamp_min(torch.finfo(frames.dtype).tiny ** 0.5)
+    activations = level.expand(-1, len(components)).clone()
+    active = torch.nonzero(level[:, 0] > 0)[:, 0]
+    current, rows = activations[active], frames[active]
+    n_iter = 0
+    while n_iter < max_iter and len(active):
+        n_iter += 1
+        updated = update_activations(rows, current, components, beta_loss, prior)
+        moving = (updated - current).norm(dim=1) > tol * updated.norm(dim=1)
+        current = updated
+        if n_iter % _CHECK_EVERY == 0 and not moving.all():
+            activations[active[~moving]] = current[~moving]
+            active, current, rows = active[moving], current[moving], rows[moving]
+    activations[active] = current
+    return activations, max(n_iter, 1)
+
+
+_CHECK_EVERY = 10

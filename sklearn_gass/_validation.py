@@ -1,0 +1,110 @@
+"""Validation shared by all estimators; the only module that imports scikit-learn's private names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_params,
+)
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.validation import check_non_negative, validate_data
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+
+__all__ = [
+    "BaseComposition",
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "StrOptions",
+    "check_feature_names_in",
+    "check_frames",
+    "check_labels",
+    "check_same_labels",
+    "check_wave",
+    "fit_context",
+    "validate_params",
+]
+
+
+def check_frames(estimator: BaseEstimator, X: ArrayLike, y: Any = "no_validation", *, reset: bool) -> Any:
+    """Return non-negative frames of shape (n_frames, n_bins), float32 if given so, else float64; and `y` if given.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinite, negative, complex or empty input, or a wrong number of bins.
+    """
+    checked = validate_data(estimator, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+    check_non_negative(checked[0] if isinstance(checked, tuple) else checked, type(estimator).__name__)
+    return checked
+
+
+def check_labels(y: NDArray[Any], *, unit: str = "frames") -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the sorted source labels and, for each row, the index of its label.
+
+    Raises
+    ------
+    ValueError
+        If the labels are continuous numbers or name fewer than two sources.
+    """
+    if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+        raise ValueError("Unknown label type: y must name the source of each row, got continuous numbers.")
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"Separation needs {unit} of two or more sources, but y names 1 class: {classes.tolist()}. "
+            "In a grouped split, use a splitter that keeps every source in every fold, such as StratifiedGroupKFold."
+        )
+    return classes, codes
+
+
+def check_wave(wave: ArrayLike, *, name: str = "wave") -> NDArray[np.floating]:
+    """Return one waveform as a 1-D float array, float32 if given so, else float64.
+
+    Raises
+    ------
+    ValueError
+        If the waveform is not 1-D, empty, complex, not numeric, or holds NaN or infinity.
+    """
+    array = np.asarray(wave)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} must hold real samples.")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}.")
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be 1-D (one channel), got shape {array.shape}.")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty.")
+    if array.dtype != np.float32:
+        array = array.astype(np.float64, copy=False)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} contains NaN or infinity.")
+    return array
+
+
+def check_same_labels(given: Sequence[Any], known: Sequence[Any]) -> None:
+    """Raise ValueError unless the labels given are exactly the known sources.
+
+    Raises
+    ------
+    ValueError
+        Naming the labels that are unknown or missing.
+    """
+    unknown, missing = sorted(set(given) - set(known)), sorted(set(known) - set(given))
+    if unknown:
+        raise ValueError(f"Unknown source label(s) {unknown}; the sources are {sorted(known)}.")
+    if missing:
+        raise ValueError(
+            f"No frames of source(s) {missing}, but every one of {sorted(known)} is needed. "
+            "Use a splitter that keeps every source in every fold, such as StratifiedGroupKFold."
+        )

@@ -1,0 +1,7 @@
+"""Separators: estimators that combine source models."""
+
+from sklearn_gass.separation._audio import AudioSeparator
+from sklearn_gass.separation._separation import Separation
+from sklearn_gass.separation._separator import SupervisedSeparator
+
+__all__ = ["AudioSeparator", "Separation", "SupervisedSeparator"]

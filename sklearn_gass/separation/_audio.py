@@ -1,0 +1,276 @@
+"""The separator for waveforms: what most people hold."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from sklearn_gass._random import derive_seed, seed_if_unseeded
+from sklearn_gass._validation import (
+    HasMethods,
+    Interval,
+    check_feature_names_in,
+    check_labels,
+    check_same_labels,
+    check_wave,
+    fit_context,
+    validate_data,
+)
+from sklearn_gass.datasets import make_mixture
+from sklearn_gass.metrics import si_sdr
+from sklearn_gass.separation._separation import Separation
+from sklearn_gass.separation._separator import SupervisedSeparator
+from sklearn_gass.stft import STFT
+
+
+class AudioSeparator(TransformerMixin, BaseEstimator):
+    """Separate waveforms: frames, source models, masks and resynthesis in one estimator.
+
+    One sample is one utterance, so scikit-learn's plain splitters keep utterances whole. Levels do not matter: each
+    source is trained at unit standard deviation, a mixture of n sources is brought to that of n such sources, and
+    the separated waveforms have the mixture's own level.
+
+    Parameters
+    ----------
+    separator : SupervisedSeparator or None, default=None
+        What separates the frames; ``None`` means ``SupervisedSeparator()``.
+    stft : STFT or None, default=None
+        How frames are made; ``None`` means ``STFT()``, 1024 samples every 256.
+    sample_rate : int, default=16000
+        Samples per second of all waveforms; kept for files and players.
+    random_state : int, RandomState instance or None, default=None
+        Seed given to a separator that has none of its own.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_sources,)
+        Sorted labels of the sources.
+    separator_ : SupervisedSeparator
+        The fitted separator of frames.
+    stft_ : STFT
+        The transform that was used.
+    n_features_in_ : int
+        Samples per waveform; only if fitted on an array of equally long waveforms.
+
+    See Also
+    --------
+    SupervisedSeparator : The same for frames.
+
+    Examples
+    --------
+    >>> from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator
+    >>> from sklearn_gass.datasets import make_mixture, make_voices
+    >>> voices = make_voices(2, n_utterances=3, duration=1.0, random_state=0)
+    >>> separator = SupervisedSeparator(NMFSourceModel(n_components=5, max_iter=20, random_state=0))
+    >>> audio = AudioSeparator(separator, sample_rate=voices.sample_rate).fit(voices.utterances, voices.speakers)
+    >>> mixture, _ = make_mixture([voices.utterances[0], voices.utterances[3]])
+    >>> audio.separate(mixture)
+    Separation of 1.00 s at 16000 Hz into voice0, voice1
+    """
+
+    _parameter_constraints: dict = {
+        "separator": [HasMethods(["fit", "separate"]), None],
+        "stft": [HasMethods(["analyze", "synthesize"]), None],
+        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, separator=None, *, stft=None, sample_rate=16000, random_state=None):
+        self.separator = separator
+        self.stft = stft
+        self.sample_rate = sample_rate
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Train on clean utterances.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_samples,) or array-like of shape (n_utterances, n_samples)
+            Clean waveforms.
+        y : array-like of shape (n_utterances,)
+            Source of each utterance.
+
+        Returns
+        -------
+        self : AudioSeparator
+            The fitted separator.
+
+        Raises
+        ------
+        ValueError
+            If `y` names fewer than two sources, a source is silent, or a waveform is empty, not 1-D, complex or holds
+            NaN.
+        """
+        waves, y = self._check_utterances(X, y, reset=True)
+        self.classes_, codes = check_labels(y, unit="utterances")
+        self.stft_ = STFT() if self.stft is None else clone(self.stft)
+        frames, labels = [], []
+        for code, label in enumerate(self.classes_):
+            own = [waves[i] for i in np.flatnonzero(codes == code)]
+            level = np.std(np.concatenate(own))
+            if level == 0:
+                raise ValueError(f"All utterances of source {label!r} are silent.")
+            frames += [self.stft_.analyze(wave / level)[0] for wave in own]
+            labels += [label] * sum(map(len, frames[-len(own) :]))
+        separator = SupervisedSeparator() if self.separator is None else clone(self.separator)
+        seed_if_unseeded(separator, derive_seed(self.random_state))
+        self.separator_ = separator.fit(np.concatenate(frames), np.asarray(labels, dtype=self.classes_.dtype))
+        return self
+
+    def separate(self, mixture):
+        """Separate one mixture.
+
+        Parameters
+        ----------
+        mixture : array-like of shape (n_samples,)
+            Waveform at `sample_rate`.
+
+        Returns
+        -------
+        separation : Separation
+            Waveforms that sum to the mixture; an array of shape (n_sources, n_samples) with labels, plots, players.
+
+        Raises
+        ------
+        ValueError
+            If the mixture is empty, not 1-D, complex or holds NaN.
+        """
+        check_is_fitted(self)
+        mixture = check_wave(mixture, name="mixture")
+        return Separation(self._separate(mixture), self.classes_, mixture, self.sample_rate)
+
+    def transform(self, X):
+        """Separate several mixtures.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_samples,) or array-like of shape (n_mixtures, n_samples)
+            Mixtures.
+
+        Returns
+        -------
+        S : list of ndarray of shape (n_sources, n_samples) or ndarray of shape (n_mixtures, n_sources * n_samples)
+            Separated waveforms, in the order of `classes_`: a list for a list, an array for an array.
+        """
+        check_is_fitted(self)
+        waves = self._check_utterances(X, reset=False)
+        separated = [self._separate(wave) for wave in waves]
+        return separated if _is_ragged(X) else np.stack([sources.ravel() for sources in separated])
+
+    def inverse_transform(self, S):
+        """Add separated waveforms up to the mixtures.
+
+        Parameters
+        ----------
+        S : list of ndarray of shape (n_sources, n_samples) or array-like of shape (n_mixtures, n_sources * n_samples)
+            What `transform` returned.
+
+        Returns
+        -------
+        X : list of ndarray of shape (n_samples,) or ndarray of shape (n_mixtures, n_samples)
+            Mixtures.
+
+        Raises
+        ------
+        ValueError
+            If `S` does not hold one block per source.
+        """
+        check_is_fitted(self)
+        n_sources = len(self.classes_)
+        if isinstance(S, list) and all(np.ndim(sources) == 2 for sources in S):
+            if any(len(sources) != n_sources for sources in S):
+                raise ValueError(f"Every array of S must hold {n_sources} sources.")
+            return [np.sum(sources, axis=0) for sources in S]
+        S = check_array(S, dtype=[np.float64, np.float32], input_name="S")
+        if S.shape[1] % n_sources:
+            raise ValueError(f"S has {S.shape[1]} columns, which is no multiple of the {n_sources} sources.")
+        return S.reshape(len(S), n_sources, -1).sum(1)
+
+    def score(self, X, y):
+        """Separate mixtures of held-out clean utterances and compare with the truth.
+
+        The n-th utterance of each source goes into the n-th mixture at 0 dB, as many as the rarest source has.
+
+        Parameters
+        ----------
+        X : list of ndarray of shape (n_samples,) or array-like of shape (n_utterances, n_samples)
+            Held-out clean waveforms.
+        y : array-like of shape (n_utterances,)
+            Source of each; every source that was fitted must occur.
+
+        Returns
+        -------
+        score : float
+            Mean over mixtures and sources of the scale-invariant signal-to-distortion ratio, in dB.
+
+        Raises
+        ------
+        ValueError
+            If a source does not occur in `y`, or one occurs that was not fitted, or an utterance is silent.
+        """
+        check_is_fitted(self)
+        waves, y = self._check_utterances(X, y, reset=False)
+        check_same_labels(np.unique(y).tolist(), self.classes_.tolist())
+        by_source = [[waves[i] for i in np.flatnonzero(y == label)] for label in self.classes_]
+        ratios = []
+        for utterances in zip(*by_source, strict=False):
+            mixture, references = make_mixture(utterances)
+            ratios.append(np.mean(si_sdr(references, self._separate(mixture))))
+        return float(np.mean(ratios))
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that `transform` gives for an array of equally long mixtures.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the samples; ``None`` takes those seen in `fit`, or ``x0``, ``x1``, …
+
+        Returns
+        -------
+        names : ndarray of shape (n_sources * n_samples,)
+            Label, underscore, name of the sample.
+        """
+        check_is_fitted(self)
+        samples = check_feature_names_in(self, input_features)
+        return np.asarray([f"{label}_{name}" for label in self.classes_ for name in samples], dtype=object)
+
+    def _separate(self, mixture):
+        """Return sources of shape (n_sources, n_samples) that sum to the mixture."""
+        level = np.std(mixture) / np.sqrt(len(self.classes_))
+        if level == 0:
+            return np.stack([mixture / len(self.classes_)] * len(self.classes_)).astype(mixture.dtype)
+        magnitudes, phase = self.stft_.analyze(mixture / mixture.dtype.type(level))
+        sources = self.separator_.separate(magnitudes)
+        waves = [self.stft_.synthesize(source, phase, mixture.size) for source in sources]
+        return np.stack(waves) * mixture.dtype.type(level)
+
+    def _check_utterances(self, X, y=None, *, reset):
+        """Return waveforms as a list or the rows of an array; with labels if `y` is given."""
+        if _is_ragged(X):
+            waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
+            if y is None:
+                return waves
+            y = column_or_1d(y, warn=True)
+            if len(y) != len(waves):
+                raise ValueError(f"X has {len(waves)} utterances, but y has {len(y)} labels.")
+            return waves, y
+        checked = "no_validation" if y is None and not reset else y
+        return validate_data(self, X, checked, dtype=[np.float64, np.float32], order="C", reset=reset)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _is_ragged(X):
+    """Tell a list of waveforms, which may differ in length, from a matrix of equally long ones."""
+    return isinstance(X, list | tuple) and len(X) > 0 and all(isinstance(wave, np.ndarray) for wave in X)

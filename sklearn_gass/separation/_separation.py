@@ -1,0 +1,105 @@
+"""The result of separating one waveform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_gass.audio_io import save_audio
+from sklearn_gass.display import plot_spectrograms, separation_html
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """Separated sources of one mixture; shows itself in a notebook as a table, spectrograms and players.
+
+    Iterating gives the sources, ``separation["label"]`` one of them, and ``np.asarray(separation)`` all.
+
+    Attributes
+    ----------
+    sources : ndarray of shape (n_sources, n_samples)
+        Waveforms, which sum to the mixture.
+    labels : ndarray of shape (n_sources,)
+        Label of each source.
+    mixture : ndarray of shape (n_samples,)
+        The mixture.
+    sample_rate : int
+        Samples per second.
+    """
+
+    sources: NDArray[np.floating]
+    labels: NDArray[Any]
+    mixture: NDArray[np.floating]
+    sample_rate: int
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __iter__(self) -> Iterator[NDArray[np.floating]]:
+        return iter(self.sources)
+
+    def __getitem__(self, label: Any) -> NDArray[np.floating]:
+        matches = np.flatnonzero(self.labels == label)
+        if not len(matches):
+            raise KeyError(f"No source {label!r}; the sources are {self.labels.tolist()}.")
+        return self.sources[matches[0]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.sources, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        seconds = self.mixture.size / self.sample_rate
+        return f"Separation of {seconds:.2f} s at {self.sample_rate} Hz into {', '.join(map(str, self.labels))}"
+
+    def waves(self) -> dict[str, NDArray[np.floating]]:
+        """Return the mixture and every source by name.
+
+        Returns
+        -------
+        waves : dict of str to ndarray of shape (n_samples,)
+            ``"mixture"`` first, then the sources under their labels.
+        """
+        return {"mixture": self.mixture, **{str(k): v for k, v in zip(self.labels, self.sources, strict=True)}}
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the spectrograms of the mixture and the sources.
+
+        Parameters
+        ----------
+        axes : array of matplotlib Axes or None, default=None
+            One per waveform; ``None`` makes a new figure.
+
+        Returns
+        -------
+        figure : matplotlib Figure
+            The figure drawn on.
+        """
+        return plot_spectrograms(self.waves(), self.sample_rate, axes=axes)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write every source as ``<label>.wav``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder to write to, made if missing.
+
+        Returns
+        -------
+        paths : list of Path
+            Files written, in the order of `labels`.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{label}.wav" for label in self.labels]
+        for path, source in zip(paths, self.sources, strict=True):
+            save_audio(path, source, self.sample_rate)
+        return paths
+
+    def _repr_html_(self) -> str:
+        return separation_html(self.waves(), self.sample_rate)

@@ -1,0 +1,411 @@
+"""The meta-estimator that separates mixture frames with one source model per source."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from sklearn.base import TransformerMixin, clone
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from sklearn_gass._inference import Inference, infer
+from sklearn_gass._random import derive_seed, seed_if_unseeded
+from sklearn_gass._validation import (
+    BaseComposition,
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_feature_names_in,
+    check_frames,
+    check_labels,
+    check_same_labels,
+    fit_context,
+)
+from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.masks import ratio_masks
+from sklearn_gass.source_models import NMFSourceModel
+
+
+class SupervisedSeparator(TransformerMixin, BaseComposition):
+    """Separate mixture frames into two or more sources with a generative model of each.
+
+    `fit` trains one source model per label on clean frames. `transform` explains each frame of a mixture as a sum of
+    frames that the models generate, turns these into masks, and applies the masks to the mixture, so that the
+    separated sources sum to the mixture.
+
+    Parameters
+    ----------
+    source_model : source model or list of (label, source model), default=None
+        One model for all sources, cloned for each, or one for each source, named by the labels in `y`; ``None``
+        means ``NMFSourceModel()``. Parameters nest: ``source_model__n_components`` for one model,
+        ``<label>__n_components`` for a list. Models inside ``sklearn.frozen.FrozenEstimator`` are used as they are.
+    critic_weight : float, default=0.0
+        Weight λ of the critics of adversarially trained models: how much an estimate that looks like the training
+        data is preferred to one that fits the mixture. Takes effect at `transform`, without another fit.
+    mask_exponent : float, default=2.0
+        Power of the estimates in the masks: 1 gives the ratio of magnitudes, 2 a Wiener-like mask, ``inf`` a binary
+        one. Takes effect at `transform`.
+    beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"} or None, default=None
+        Divergence between mixture and the sum of estimates; ``None`` takes the one the source models share.
+    max_iter : int, default=100
+        Steps of the latent search at most.
+    tol : float, default=1e-4
+        The search of a frame ends when a step improves it by less than this, relatively.
+    batch_size : int, default=1024
+        Frames searched at a time. Bounds memory; results do not depend on it.
+    memory : str, joblib.Memory or None, default=None
+        Where fitted source models are cached. With a cache, a search over parameters that matter only at `transform`
+        fits each source model once.
+    n_jobs : int or None, default=None
+        Source models fitted in parallel, as in joblib.
+    random_state : int, RandomState instance or None, default=None
+        Seed given to every source model that has none of its own; the same for all, so that renaming the sources
+        only permutes the output.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_sources,)
+        Sorted labels of the sources.
+    source_models_ : list of source models
+        Fitted models, in the order of `classes_`.
+    n_features_in_ : int
+        Number of bins.
+    feature_names_in_ : ndarray of shape (n_bins,)
+        Names of the bins; only if `X` had string column names.
+    n_iter_ : int
+        Updates or steps of the source model that took most training.
+
+    See Also
+    --------
+    AudioSeparator : The same for waveforms.
+
+    References
+    ----------
+    C. Subakan, P. Smaragdis, "Generative Adversarial Source Separation", ICASSP 2018, arXiv:1710.10779.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gass import NMFSourceModel, SupervisedSeparator
+    >>> rng = np.random.RandomState(0)
+    >>> low, high = rng.rand(40, 6) * [9, 8, 5, 1, 0, 0], rng.rand(40, 6) * [0, 1, 1, 6, 9, 9]
+    >>> X, y = np.vstack([low, high]), ["low"] * 40 + ["high"] * 40
+    >>> separator = SupervisedSeparator(NMFSourceModel(n_components=3, random_state=0)).fit(X, y)
+    >>> high_estimate, low_estimate = separator.separate(low + high)
+    >>> bool(np.allclose(low_estimate + high_estimate, low + high))
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "source_model": [HasMethods(["fit", "sample"]), list, None],
+        "critic_weight": [Interval(Real, 0, None, closed="left")],
+        "mask_exponent": [Interval(Real, 0, None, closed="right")],
+        "beta_loss": [StrOptions(set(DIVERGENCES)), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "memory": [str, HasMethods(["cache"]), None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        source_model=None,
+        *,
+        critic_weight=0.0,
+        mask_exponent=2.0,
+        beta_loss=None,
+        max_iter=100,
+        tol=1e-4,
+        batch_size=1024,
+        memory=None,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.source_model = source_model
+        self.critic_weight = critic_weight
+        self.mask_exponent = mask_exponent
+        self.beta_loss = beta_loss
+        self.max_iter = max_iter
+        self.tol = tol
+        self.batch_size = batch_size
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @classmethod
+    def from_fitted(cls, source_models, **params):
+        """Put already fitted source models together, without any data.
+
+        Parameters
+        ----------
+        source_models : list of (label, fitted source model)
+            Two or more models of frames of the same width.
+        **params : dict
+            Further constructor parameters.
+
+        Returns
+        -------
+        separator : SupervisedSeparator
+            A fitted separator.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two models, a label comes twice, or the models differ in their number of bins.
+        """
+        separator = cls(list(source_models), **params)
+        separator._validate_params()
+        labels = separator._listed_labels()
+        if len(labels) < 2:
+            raise ValueError(f"Separation needs two or more sources, got 1 class: {labels}.")
+        order = np.argsort(labels)
+        models = [separator.source_model[i][1] for i in order]
+        for model in models:
+            check_is_fitted(model)
+        widths = {model.n_features_in_ for model in models}
+        if len(widths) > 1:
+            raise ValueError(f"The source models differ in their number of bins: {sorted(widths)}.")
+        separator.classes_ = np.asarray(labels)[order]
+        return separator._set_models(models)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Train one source model per label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude frames of clean sound of all sources.
+        y : array-like of shape (n_frames,)
+            Source of each frame.
+
+        Returns
+        -------
+        self : SupervisedSeparator
+            The fitted separator.
+
+        Raises
+        ------
+        ValueError
+            If `y` names fewer than two sources or others than the listed models, or `X` is no valid frame matrix.
+        """
+        X, y = check_frames(self, X, y, reset=True)
+        self.classes_, codes = check_labels(y)
+        seed = derive_seed(self.random_state)
+        models = [seed_if_unseeded(clone(model), seed) for model in self._models_in_order()]
+        fit_model = check_memory(self.memory).cache(_fit_model)
+        return self._set_models(
+            Parallel(n_jobs=self.n_jobs)(delayed(fit_model)(model, X[codes == code]) for code, model in enumerate(models))
+        )
+
+    def transform(self, X):
+        """Separate the frames of a mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude frames of a mixture, in the unit of the training frames.
+
+        Returns
+        -------
+        S : ndarray of shape (n_frames, n_sources * n_bins)
+            Separated frames, one block of columns per source in the order of `classes_`; they sum to `X`.
+        """
+        sources = self.separate(X)
+        return np.concatenate(list(sources), axis=1)
+
+    def separate(self, X):
+        """Separate the frames of a mixture into an array per source.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude frames of a mixture, in the unit of the training frames.
+
+        Returns
+        -------
+        sources : ndarray of shape (n_sources, n_frames, n_bins)
+            Separated frames in the order of `classes_`; they sum to `X`.
+        """
+        check_is_fitted(self)
+        return self._separate(check_frames(self, X, reset=False))
+
+    def inverse_transform(self, S):
+        """Add separated frames up to the mixture.
+
+        Parameters
+        ----------
+        S : array-like of shape (n_frames, n_sources * n_bins)
+            Separated frames as `transform` returns them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_frames, n_bins)
+            Their sum.
+
+        Raises
+        ------
+        ValueError
+            If `S` has another width than `transform` returns, or holds NaN.
+        """
+        check_is_fitted(self)
+        S = check_array(S, dtype=[np.float64, np.float32], input_name="S")
+        if S.shape[1] != self._n_features_out:
+            raise ValueError(f"S has {S.shape[1]} columns, but transform returns {self._n_features_out}.")
+        return S.reshape(len(S), len(self.classes_), -1).sum(1)
+
+    def score(self, X, y):
+        """Separate mixtures of held-out clean frames and compare with the truth.
+
+        The n-th frame of each source is added up to the n-th mixture frame, as many as the rarest source has.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Held-out clean magnitude frames.
+        y : array-like of shape (n_frames,)
+            Source of each frame; every source that was fitted must occur.
+
+        Returns
+        -------
+        score : float
+            Mean over sources of the signal-to-distortion ratio of magnitudes, in dB.
+
+        Raises
+        ------
+        ValueError
+            If a source does not occur in `y`, or one occurs that was not fitted.
+        """
+        check_is_fitted(self)
+        references = self._references(X, y)
+        return float(np.mean(_magnitude_sdr(references, self._separate(references.sum(0)))))
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the output columns: label, underscore, name of the bin.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the bins; ``None`` takes those seen in `fit`, or ``x0``, ``x1``, …
+
+        Returns
+        -------
+        names : ndarray of shape (n_sources * n_bins,)
+            Names of the columns that `transform` returns.
+        """
+        check_is_fitted(self)
+        bins = check_feature_names_in(self, input_features)
+        return np.asarray([f"{label}_{name}" for label in self.classes_ for name in bins], dtype=object)
+
+    def get_params(self, deep=True):
+        """Return the parameters, those of the source models included if `deep`.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the parameters of the source models.
+
+        Returns
+        -------
+        params : dict
+            Parameter names mapped to their values.
+        """
+        if isinstance(self.source_model, list):
+            return self._get_params("source_model", deep=deep)
+        return super().get_params(deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, those of source models by ``source_model__<name>`` or ``<label>__<name>``.
+
+        Parameters
+        ----------
+        **params : dict
+            New values.
+
+        Returns
+        -------
+        self : SupervisedSeparator
+            The separator itself.
+        """
+        return self._set_params("source_model", **params)
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.classes_) * self.n_features_in_
+
+    def _listed_labels(self):
+        """Return the labels of a list of models after checking it."""
+        items = self.source_model
+        if not all(isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) for item in items):
+            raise ValueError("source_model must be a source model or a list of (label, source model) with str labels.")
+        labels = [label for label, _ in items]
+        self._validate_names(labels)
+        return labels
+
+    def _models_in_order(self):
+        """Return an unfitted source model for each of `classes_`."""
+        if not isinstance(self.source_model, list):
+            model = NMFSourceModel() if self.source_model is None else self.source_model
+            return [model] * len(self.classes_)
+        check_same_labels([str(label) for label in self.classes_], self._listed_labels())
+        models = dict(self.source_model)
+        return [models[str(label)] for label in self.classes_]
+
+    def _set_models(self, models):
+        self.source_models_ = models
+        self.n_features_in_ = models[0].n_features_in_
+        self.n_iter_ = max(model.n_iter_ for model in models)
+        return self
+
+    def _objective_loss(self):
+        losses = {model.beta_loss for model in self.source_models_}
+        if self.beta_loss is None and len(losses) > 1:
+            raise ValueError(f"The source models have different losses {sorted(losses)}: set beta_loss of the separator.")
+        return self.beta_loss or losses.pop()
+
+    def _separate(self, X):
+        return ratio_masks(self._infer(X).estimates.numpy(), self.mask_exponent) * X
+
+    def _infer(self, X) -> Inference:
+        frames = torch.tensor(X)
+        return infer(
+            frames,
+            [model._decoder(frames.dtype) for model in self.source_models_],
+            beta_loss=self._objective_loss(),
+            critic_weight=self.critic_weight,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            batch_size=self.batch_size,
+        )
+
+    def _references(self, X, y):
+        """Return clean frames stacked by source, shape (n_sources, n_mixture_frames, n_bins)."""
+        X, y = check_frames(self, X, y, reset=False)
+        check_same_labels(np.unique(y).tolist(), self.classes_.tolist())
+        n_frames = min(np.sum(y == label) for label in self.classes_)
+        return np.stack([X[y == label][:n_frames] for label in self.classes_])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _fit_model(model, frames):
+    """Fit one source model; a function of its own so that joblib can cache it."""
+    return model.fit(frames)
+
+
+def _magnitude_sdr(references, estimates):
+    """Return the ratio of each source's energy to that of its error, in dB, bounded by floating-point precision."""
+    tiny = np.finfo(np.float64).tiny
+    signal = np.sum(references.astype(np.float64) ** 2, axis=(1, 2))
+    error = np.sum((references - estimates).astype(np.float64) ** 2, axis=(1, 2))
+    return 10 * np.log10((signal + tiny) / (error + np.finfo(np.float64).eps * signal + tiny))

@@ -1,0 +1,202 @@
+"""What all source models share: validation, scaling, sampling and scoring."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_gass._decoder import Decoder
+from sklearn_gass._inference import Inference, infer
+from sklearn_gass._random import torch_generator
+from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context
+from sklearn_gass.divergences import DIVERGENCES
+
+
+class BaseSourceModel(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base of all generative models of the magnitude frames of one sound source.
+
+    A subclass implements `_train`, which sets fitted attributes (plain numpy arrays) from scaled frames, `_decoder`,
+    which hands the fitted model to the latent engine, and `_draw_latents`.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "beta_loss": [StrOptions(set(DIVERGENCES))],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn to generate frames like those of `X`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude-spectrogram frames of clean sound of one source, non-negative, in any unit.
+        y : None
+            Ignored, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds negative, NaN, infinite or complex values or no frames.
+        """
+        X = check_frames(self, X, reset=True)
+        self._n_features_out = self.n_components
+        self.scale_ = float(X.mean(dtype=np.float64)) or 1.0
+        self._train(torch.from_numpy(X / X.dtype.type(self.scale_)), torch_generator(self.random_state))
+        return self
+
+    @abstractmethod
+    def _train(self, frames: torch.Tensor, generator: torch.Generator) -> None:
+        """Set the fitted attributes from frames in the model's unit (mean magnitude 1)."""
+
+    @abstractmethod
+    def _decoder(self, dtype: torch.dtype, device: str = "cpu") -> Decoder:
+        """Return the frozen decoder of the fitted model."""
+
+    @abstractmethod
+    def _draw_latents(self, n_samples: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw latents from the prior, shape (n_samples, n_components)."""
+
+    def sample(self, n_samples=1, random_state=None, *, output_noise=False):
+        """Generate frames.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of frames.
+        random_state : int, RandomState instance or None, default=None
+            Seed of this draw; ``None`` falls back to the model's `random_state`.
+        output_noise : bool, default=False
+            Draw from the output distribution around each generated frame instead of returning its mean: Poisson for
+            Kullback-Leibler, Gaussian (clipped at zero) for Frobenius, exponential for Itakura-Saito.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_bins)
+            Frames in the unit of the training frames.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is not a positive integer.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
+        generator = torch_generator(self.random_state if random_state is None else random_state)
+        with torch.no_grad():
+            latents = self._draw_latents(int(n_samples), generator)
+            frames = self._decoder(latents.dtype).generate(latents)
+            if output_noise:
+                frames = self._add_output_noise(frames, generator)
+        return frames.mul_(self.scale_).numpy()
+
+    def _add_output_noise(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        if self.beta_loss == "kullback-leibler":
+            return torch.poisson(frames, generator=generator)
+        if self.beta_loss == "frobenius":
+            noise = torch.randn(frames.shape, generator=generator, dtype=frames.dtype)
+            return (frames + self.noise_std_ * noise).clamp_min(0)
+        return frames * torch.empty_like(frames).exponential_(generator=generator)
+
+    def transform(self, X):
+        """Find the latents that explain each frame best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude frames.
+
+        Returns
+        -------
+        latents : ndarray of shape (n_frames, n_components)
+            Latents of each frame, at the minimum of divergence plus prior energy. A row's latents do not depend on
+            the other rows.
+        """
+        return self._infer(X).latents[0].numpy()
+
+    def inverse_transform(self, latents):
+        """Generate the frames that belong to latents.
+
+        Parameters
+        ----------
+        latents : array-like of shape (n_frames, n_components)
+            Latents as `transform` returns them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_frames, n_bins)
+            Magnitude frames in the unit of the training frames.
+
+        Raises
+        ------
+        ValueError
+            If `latents` has another width than `n_components` or holds NaN.
+        """
+        check_is_fitted(self)
+        latents = check_array(latents, dtype=[np.float64, np.float32], input_name="latents")
+        if latents.shape[1] != self._n_features_out:
+            raise ValueError(f"latents has {latents.shape[1]} columns, but the model has {self._n_features_out} latents.")
+        with torch.no_grad():
+            latents = torch.tensor(latents)
+            return self._decoder(latents.dtype).generate(latents).mul_(self.scale_).numpy()
+
+    def score_samples(self, X):
+        """Score each frame: the higher, the better the model explains it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude frames.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_frames,)
+            Minus the divergence of the best reconstruction, minus the prior energy of its latents; with magnitudes
+            in units of the mean training magnitude (`scale_`).
+        """
+        return -self._infer(X).objective.numpy()
+
+    def score(self, X, y=None):
+        """Return the mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude frames.
+        y : None
+            Ignored, present for API consistency.
+
+        Returns
+        -------
+        score : float
+            Mean score of the frames.
+        """
+        return float(np.mean(self.score_samples(X)))
+
+    def _infer(self, X) -> Inference:
+        check_is_fitted(self)
+        frames = torch.tensor(check_frames(self, X, reset=False))
+        return infer(frames, [self._decoder(frames.dtype)], beta_loss=self.beta_loss)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

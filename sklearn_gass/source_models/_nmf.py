@@ -1,0 +1,180 @@
+"""Non-negative matrix factorisation as a source model: the linear rung of the ladder."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+import torch
+from scipy.special import polygamma, psi
+
+from sklearn_gass._decoder import Decoder, LinearPart, no_energy
+from sklearn_gass._multiplicative import GammaPrior, solve_activations, update_activations, update_components
+from sklearn_gass._validation import Interval, StrOptions
+from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.source_models._base import BaseSourceModel
+
+
+class NMFSourceModel(BaseSourceModel):
+    """Source model by non-negative matrix factorisation (NMF).
+
+    A frame is a non-negative combination of `n_components` spectral templates, learned by multiplicative updates.
+    With ``prior="gamma"`` the activations have gamma priors fitted to the training frames, which makes the model a
+    probabilistic NMF.
+
+    Parameters
+    ----------
+    n_components : int, default=40
+        Number of templates.
+    beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
+        Divergence between frames and their reconstruction: the negative log-likelihood of a Poisson, Gaussian or
+        exponential output distribution.
+    prior : {None, "gamma"}, default=None
+        Prior on the activations at `transform`, separation and `sample`. ``None`` leaves them free, and `sample`
+        draws from the activations of the training frames.
+    max_iter : int, default=200
+        Updates of the templates.
+    tol : float, default=1e-4
+        Training stops when ten updates lower the divergence by less than this, relative to the first one's.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the first templates and of `sample`.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_bins)
+        Templates; each sums to one times the number of bins.
+    activations_ : ndarray of shape (n_frames, n_components)
+        Activations of the training frames.
+    prior_shape_, prior_rate_ : ndarray of shape (n_components,)
+        Fitted gamma prior of each activation; only with ``prior="gamma"``.
+    reconstruction_err_ : float
+        Divergence per frame of the training frames at the end, in units of `scale_`.
+    noise_std_ : float
+        Root mean square of the residual, in units of `scale_`: the Gaussian output noise of `sample`.
+    scale_ : float
+        Mean training magnitude, the model's unit.
+    n_iter_ : int
+        Updates made.
+    n_features_in_ : int
+        Number of bins.
+    feature_names_in_ : ndarray of shape (n_bins,)
+        Names of the bins; only if `X` had string column names.
+
+    See Also
+    --------
+    sklearn.decomposition.NMF : The same factorisation as a plain transformer.
+
+    References
+    ----------
+    D. D. Lee, H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000.
+    C. Fevotte, J. Idier, "Algorithms for nonnegative matrix factorization with the beta-divergence", Neural
+    Computation 23(9), 2011.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gass import NMFSourceModel
+    >>> X = np.abs(np.random.RandomState(0).randn(50, 8))
+    >>> model = NMFSourceModel(n_components=3, random_state=0).fit(X)
+    >>> model.sample(5).shape
+    (5, 8)
+    >>> model.inverse_transform(model.transform(X)).shape
+    (50, 8)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseSourceModel._parameter_constraints,
+        "prior": [StrOptions({"gamma"}), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=40,
+        *,
+        beta_loss="kullback-leibler",
+        prior=None,
+        max_iter=200,
+        tol=1e-4,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.beta_loss = beta_loss
+        self.prior = prior
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def _train(self, frames, generator):
+        activations, components = self._factorise(frames, generator)
+        norms = components.mean(1).clamp_min(torch.finfo(frames.dtype).tiny)
+        components, activations = components / norms[:, None], activations * norms
+        residual = frames - activations @ components
+        self.components_ = components.numpy()
+        self.activations_ = activations.numpy()
+        self.noise_std_ = float(residual.square().mean().sqrt())
+        if self.prior == "gamma":
+            self.prior_shape_, self.prior_rate_ = _fit_gamma(self.activations_)
+
+    def _factorise(self, frames, generator):
+        """Return activations and templates after multiplicative updates of both from random ones."""
+        divergence = DIVERGENCES[self.beta_loss]
+        components = 0.5 + torch.rand(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype)
+        activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
+        activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
+        first = last = float(divergence(frames, activations @ components).mean())
+        for self.n_iter_ in range(1, self.max_iter + 1):
+            activations = update_activations(frames, activations, components, self.beta_loss)
+            components = update_components(frames, activations, components, self.beta_loss)
+            if self.n_iter_ % _CHECK_EVERY == 0:
+                error = float(divergence(frames, activations @ components).mean())
+                if last - error < self.tol * first:
+                    break
+                last = error
+        self.reconstruction_err_ = float(divergence(frames, activations @ components).mean())
+        return activations, components
+
+    def _decoder(self, dtype, device="cpu"):
+        components = torch.as_tensor(self.components_, dtype=dtype, device=device)
+        prior = None
+        if self.prior == "gamma":
+            prior = GammaPrior(
+                torch.as_tensor(self.prior_shape_, dtype=dtype, device=device),
+                torch.as_tensor(self.prior_rate_, dtype=dtype, device=device),
+            )
+        return Decoder(
+            generate=lambda activations: activations @ components,
+            start=lambda frames: solve_activations(frames, components, self.beta_loss, prior=prior, max_iter=20)[0],
+            scale=self.scale_,
+            energy=prior.energy if prior is not None else no_energy,
+            linear=LinearPart(components, prior),
+        )
+
+    def _draw_latents(self, n_samples, generator):
+        if self.prior is None:
+            rows = torch.randint(len(self.activations_), (n_samples,), generator=generator)
+            return torch.from_numpy(self.activations_)[rows]
+        shape = torch.from_numpy(self.prior_shape_).expand(n_samples, -1)
+        return torch._standard_gamma(shape, generator=generator) / torch.from_numpy(self.prior_rate_)
+
+
+def _fit_gamma(activations):
+    """Return shape and rate of a gamma distribution per column, by maximum likelihood.
+
+    The shape solves ``log(shape) - psi(shape) = log(mean) - mean(log)`` by Newton steps on its inverse (T. Minka,
+    "Estimating a Gamma distribution", 2002). Activations are floored far below their mean first, since exact zeros
+    have no likelihood; a template that is never active gets an exponential prior with the smallest mean.
+    """
+    floor = 1e-6 * max(float(activations.mean()), np.finfo(np.float64).tiny ** 0.5)
+    values = np.maximum(activations.astype(np.float64), floor)
+    mean = values.mean(0)
+    gap = np.maximum(np.log(mean) - np.log(values).mean(0), 1e-8)
+    shape = (3 - gap + np.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
+    for _ in range(10):
+        step = (np.log(shape) - psi(shape) - gap) / (shape**2 * (1 / shape - polygamma(1, shape)))
+        shape = 1 / (1 / shape + step)
+    shape = np.where(mean <= floor, 1.0, np.clip(shape, 1e-3, 1e3))
+    return shape.astype(activations.dtype), (shape / mean).astype(activations.dtype)
+
+
+_CHECK_EVERY = 10

@@ -1,0 +1,225 @@
+"""Short-time Fourier transform between waveforms and magnitude-spectrogram frames.
+
+Frames are centred: frame ``k`` is centred on sample ``k * hop_length``, the waveform being taken as zero outside its
+ends. One frame more than usual is taken where the waveform does not end on a multiple of the hop, so that its last
+samples are as well covered as all others and the way back is exact for every length.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from sklearn_gass._validation import Interval, check_wave
+
+if TYPE_CHECKING:
+    WindowSpec = str | tuple[str | float, ...]
+
+# Smallest share of the window's peak energy with which a sample may be covered. Rounding errors of a reconstruction
+# grow with one over its root, so this bounds the loss at about 30 times the precision of the dtype.
+_MIN_COVERAGE = 1e-3
+
+
+class STFT(BaseEstimator):
+    """Turn waveforms into rows of magnitudes and back.
+
+    It has parameters like an estimator, so it can be cloned and tuned inside one (``stft__n_fft``), but nothing to
+    fit.
+
+    Parameters
+    ----------
+    n_fft : int, default=1024
+        Length of a frame in samples, at least 2.
+    hop_length : int or None, default=256
+        Samples between the centres of neighbouring frames; None means ``n_fft // 4``.
+    window : str or tuple, default="hann"
+        Window as :func:`scipy.signal.get_window` takes it, a name or a tuple of name and parameters.
+
+    Attributes
+    ----------
+    n_bins : int
+        Number of frequency bins of a frame, ``n_fft // 2 + 1``.
+    hop_samples : int
+        Samples between neighbouring frames, with None resolved.
+
+    References
+    ----------
+    .. [1] D. W. Griffin, J. S. Lim, "Signal estimation from modified short-time Fourier transform", IEEE Transactions
+       on Acoustics, Speech, and Signal Processing 32(2), 1984.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gass.stft import STFT
+    >>> wave = np.sin(np.arange(1000) / 10)
+    >>> stft = STFT(n_fft=256, hop_length=64)
+    >>> magnitudes, phase = stft.analyze(wave)
+    >>> magnitudes.shape
+    (17, 129)
+    >>> bool(np.allclose(stft.synthesize(magnitudes, phase, n_samples=1000), wave))
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[object]]] = {
+        "n_fft": [Interval(Integral, 2, None, closed="left")],
+        "hop_length": [Interval(Integral, 1, None, closed="left"), None],
+        "window": [str, tuple],
+    }
+
+    def __init__(self, n_fft: int = 1024, hop_length: int | None = 256, window: WindowSpec = "hann") -> None:
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.window = window
+
+    @property
+    def n_bins(self) -> int:
+        """Number of frequency bins of a frame."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples between the centres of neighbouring frames."""
+        # n_fft // 4 is 0 for the tiniest frames
+        return max(self.n_fft // 4, 1) if self.hop_length is None else self.hop_length
+
+    def n_frames(self, n_samples: int) -> int:
+        """Return the number of frames that :meth:`analyze` makes of a waveform.
+
+        Parameters
+        ----------
+        n_samples : int
+            Length of the waveform in samples.
+
+        Returns
+        -------
+        n_frames : int
+            ``1 + ceil(n_samples / hop_length)``.
+        """
+        return 1 - (-n_samples // self.hop_samples)
+
+    def analyze(self, wave: ArrayLike) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
+        """Split a waveform into magnitudes and phase.
+
+        Parameters
+        ----------
+        wave : array-like of shape (n_samples,)
+            Samples of one channel. One sample is enough.
+
+        Returns
+        -------
+        magnitudes : ndarray of shape (n_frames, n_bins)
+            Non-negative magnitudes, float32 for a float32 waveform, else float64.
+        phase : ndarray of shape (n_frames, n_bins)
+            Complex numbers of modulus 1, complex64 or complex128; 1 where the magnitude is zero.
+
+        Raises
+        ------
+        ValueError
+            If the waveform is not 1-D, empty, complex or not finite, if a parameter is out of range, or if window and
+            hop leave samples uncovered.
+        """
+        window = self._checked_window()
+        samples = check_wave(wave)
+        import librosa
+
+        # librosa's own centring warns about short waves and leaves out the frame that completes the end
+        n_before = self.n_fft // 2
+        n_padded = (self.n_frames(samples.size) - 1) * self.hop_samples + self.n_fft
+        padded = np.pad(samples, (n_before, n_padded - n_before - samples.size))
+        spectrum = librosa.stft(padded, n_fft=self.n_fft, hop_length=self.hop_samples, window=window, center=False).T
+
+        magnitudes = np.abs(spectrum)
+        # subnormal numbers are too coarse to give a phase of modulus 1
+        silent = magnitudes < np.finfo(magnitudes.dtype).tiny
+        magnitudes[silent] = 0
+        phase = np.divide(spectrum, magnitudes, out=np.ones_like(spectrum), where=~silent)
+        return magnitudes, phase
+
+    def synthesize(self, magnitudes: ArrayLike, phase: ArrayLike, n_samples: int) -> NDArray[np.floating]:
+        """Turn magnitudes and phase back into a waveform.
+
+        Parameters
+        ----------
+        magnitudes : array-like of shape (..., n_frames, n_bins)
+            Magnitudes, of one waveform or of several that share the phase.
+        phase : array-like of shape (n_frames, n_bins) or (..., n_frames, n_bins)
+            Complex numbers of modulus 1, as :meth:`analyze` returns them.
+        n_samples : int
+            Length of the waveform in samples.
+
+        Returns
+        -------
+        wave : ndarray of shape (..., n_samples)
+            Waveform whose transform is nearest to the given one in the least-squares sense, float32 if magnitudes and
+            phase have single precision, else float64.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit each other, the parameters or `n_samples`, if values are not finite, if a
+            parameter is out of range, or if window and hop leave samples uncovered.
+        """
+        window = self._checked_window()
+        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples must be a positive integer, got {n_samples!r}.")
+        spectrum = self._checked_spectrum(np.asarray(magnitudes), np.asarray(phase), int(n_samples))
+        import librosa
+
+        padded = librosa.istft(
+            np.swapaxes(spectrum, -1, -2), n_fft=self.n_fft, hop_length=self.hop_samples, window=window, center=False
+        )
+        n_before = self.n_fft // 2
+        return np.ascontiguousarray(padded[..., n_before : n_before + n_samples])
+
+    def _checked_spectrum(
+        self, magnitudes: NDArray[np.floating], phase: NDArray[np.complexfloating], n_samples: int
+    ) -> NDArray[np.complexfloating]:
+        """Return the complex spectrum after checking that all sizes agree."""
+        if np.iscomplexobj(magnitudes):
+            raise ValueError("Complex data not supported: magnitudes must be real.")
+        expected = (self.n_frames(n_samples), self.n_bins)
+        if magnitudes.shape[-2:] != expected:
+            raise ValueError(
+                f"magnitudes must have shape (..., {expected[0]}, {expected[1]}) for {n_samples} samples, "
+                f"got {magnitudes.shape}."
+            )
+        if phase.shape not in (expected, magnitudes.shape):
+            raise ValueError(f"phase must have shape {expected} or that of magnitudes, got {phase.shape}.")
+        if magnitudes.dtype != np.float32:
+            magnitudes = magnitudes.astype(np.float64, copy=False)
+        if not np.iscomplexobj(phase):
+            phase = phase.astype(np.result_type(phase.dtype, np.complex64))
+        spectrum = magnitudes * phase
+        if not np.isfinite(spectrum).all():
+            raise ValueError("magnitudes or phase contain NaN or infinity.")
+        return spectrum
+
+    def _checked_window(self) -> NDArray[np.float64]:
+        """Return the window after checking the parameters and that every sample can be recovered."""
+        self._validate_params()
+        from scipy.signal import get_window
+
+        try:
+            window = np.asarray(get_window(self.window, self.n_fft))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"window={self.window!r} is not a window of scipy.signal.get_window: {error}") from error
+
+        # Whatever the length of the wave, a sample has at least the two frames between whose centres it lies. This is
+        # the nonzero-overlap-add condition for waves with ends.
+        hop, centre = self.hop_samples, self.n_fft // 2
+        energy = np.zeros(centre + max(hop, self.n_fft))
+        energy[: self.n_fft] = window**2
+        after = np.zeros(hop)
+        covered = min(hop, centre)
+        after[hop - covered :] = energy[centre - covered : centre]
+        coverage = energy[centre : centre + hop] + after
+        if not coverage.min() > _MIN_COVERAGE * energy.max():
+            raise ValueError(
+                f"An STFT with n_fft={self.n_fft}, hop_length={hop} and window={self.window!r} cannot be inverted, "
+                f"since neighbouring frames overlap too little; take a hop_length of at most n_fft // 2 = {centre}."
+            )
+        return window
