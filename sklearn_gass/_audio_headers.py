@@ -9,6 +9,8 @@ from typing import BinaryIO, NamedTuple
 # Lengths that programs write when they cannot seek back to fill in the true one (ffmpeg, sox, arecord)
 _UNKNOWN_LENGTHS = {0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x7FFFFFFE, 0x7FFFF000}
 
+_LONGEST_OGG_PAGE = 27 + 255 + 255 * 255
+
 
 class Promise(NamedTuple):
     """Size of the samples according to the header, and what the file has.
@@ -70,6 +72,32 @@ def read_promise(file: BinaryIO) -> Promise | None:
     if magic == b"NIST":
         return _read_sphere(file, n_file)
     return None
+
+
+def lacks_last_page(file: BinaryIO) -> bool:
+    """Tell whether an OGG file ends before the page that is marked as its last one.
+
+    Parameters
+    ----------
+    file : binary file
+        Open and seekable.
+
+    Returns
+    -------
+    lacking : bool
+        False for files of other formats.
+    """
+    n_file = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(4) != b"OggS":
+        return False
+    file.seek(max(0, n_file - 2 * _LONGEST_OGG_PAGE))
+    tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27 or len(page) < 27 + page[26]:
+        return True
+    is_last = bool(page[5] & 4)
+    return not is_last or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
 def _read_chunks(file: BinaryIO, layout: _ChunkLayout, n_file: int) -> Promise | None:

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_gass._audio_headers import Promise, read_promise
+from sklearn_gass._audio_headers import Promise, lacks_last_page, read_promise
 
 # Significant bits below the sign, and the integer type that soundfile takes them from
 _PCM_BITS: dict[str, tuple[int, type[np.signedinteger[Any]]]] = {
@@ -172,8 +172,11 @@ def _check_file(path: Path) -> Promise | None:
             if not file.read(1):
                 raise ValueError(f"Audio file {path} is empty.")
             promise = read_promise(file)
+            lacks_end = lacks_last_page(file)
     except FileNotFoundError:
         raise FileNotFoundError(f"Audio file {path} does not exist.") from None
+    if lacks_end:
+        raise ValueError(f"Audio file {path} is truncated: its last page is missing.")
     if promise is not None and promise.n_present < promise.n_bytes:
         raise ValueError(
             f"Audio file {path} is truncated: its header promises {promise.n_bytes} bytes of samples, "

@@ -1,7 +1,7 @@
 """Pictures, players and pages of separated sound.
 
-All functions take plain arrays. Levels are in dB relative to full scale, which is 1. Everything returned as HTML is self-contained: pictures
-and sound are part of the text, and nothing is fetched from elsewhere.
+All functions take plain arrays. Levels are in dB relative to full scale, which is 1. Everything returned as HTML is
+self-contained: pictures and sound are part of the text, and nothing is fetched from elsewhere.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: An
         panel.set_title(name, loc="left", parse_math=False, fontsize="medium")
         panel.label_outer()
     panels[-1].set_xlabel("seconds")
-    figure.colorbar(image, ax=panels.tolist(), label="dB", pad=0.02)
+    figure.colorbar(image, ax=panels.tolist(), label="dB", pad=0.02, aspect=12 * len(checked))
     return figure
 
 
@@ -144,10 +144,11 @@ def spectrograms_png(waves: Mapping[str, ArrayLike], sample_rate: int) -> bytes:
     return buffer.getvalue()
 
 
-def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int) -> str:
+def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: bytes | None = None) -> str:
     """Return a table of waveforms with players, and their spectrograms if matplotlib is there.
 
-    Players hold the first minute of each waveform with 16 bits a sample. One gain for all brings the loudest to 90 % of full scale.
+    Players hold the first minute of each waveform with 16 bits a sample. One gain for all brings the loudest to 90 % of
+    full scale.
 
     Parameters
     ----------
@@ -155,6 +156,8 @@ def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int) -> str:
         Waveforms by name.
     sample_rate : int
         Samples per second.
+    png : bytes or None, default=None
+        Picture of their spectrograms; ``None`` draws one.
 
     Returns
     -------
@@ -181,18 +184,18 @@ def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int) -> str:
     checked = _check_waves(waves, sample_rate)
     n_heard = math.ceil(_MAX_PLAYER_SECONDS * sample_rate)
     heard = {name: wave[:n_heard] for name, wave in checked.items()}
-    gain = _PLAYER_PEAK / (max(float(np.abs(wave).max()) for wave in heard.values()) or 1.0)
+    peak = max(float(np.abs(wave).max()) for wave in heard.values()) or 1.0
     rows = []
     for name, wave in checked.items():
         cells = [f"{wave.size / sample_rate:.2f}", format_decibel(_level(wave))]
         numbers = "".join(f'<td style="text-align:right">{cell}</td>' for cell in cells)
-        player = _player(name, heard[name] * gain, sample_rate)
+        player = _player(name, heard[name] / peak * _PLAYER_PEAK, sample_rate)
         rows.append(f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>{numbers}<td>{player}</td></tr>')
     listen = "listen" if all(wave.size <= n_heard for wave in checked.values()) else f"first {_MAX_PLAYER_SECONDS:g} s"
     aligned = {"sound": "left", "seconds": "right", "level (dB)": "right", listen: "left"}
     heads = "".join(f'<th scope="col" style="text-align:{side}">{head}</th>' for head, side in aligned.items())
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<div class="separation">{table}{_picture(checked, sample_rate)}</div>'
+    return f'<div class="separation">{table}{_picture(checked, sample_rate, png)}</div>'
 
 
 def scores_html(scores: Mapping[str, Mapping[str, float]], caption: str = "") -> str:
@@ -334,9 +337,9 @@ def _level(wave: NDArray[np.floating]) -> float:
     return 20 * math.log10(peak) + 10 * math.log10(float(np.mean(np.square(wave / peak), dtype=np.float64)))
 
 
-def _picture(waves: Mapping[str, NDArray[np.floating]], sample_rate: int) -> str:
+def _picture(waves: Mapping[str, NDArray[np.floating]], sample_rate: int, png: bytes | None) -> str:
     try:
-        png = spectrograms_png(waves, sample_rate)
+        png = spectrograms_png(waves, sample_rate) if png is None else png
     except ImportError:
         return ""
     alternative = escape(f"Spectrograms, one below the other: {', '.join(waves)}.")

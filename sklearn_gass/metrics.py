@@ -124,7 +124,7 @@ def si_sdr(references: ArrayLike, estimates: ArrayLike) -> NDArray[np.float64]:
 
 
 def si_sdr_improvement(references: ArrayLike, estimates: ArrayLike, mixture: ArrayLike) -> NDArray[np.float64]:
-    """Compute by how much separation raised the scale-invariant signal-to-distortion ratio.
+    """Compute by how much separation raised `si_sdr`.
 
     Parameters
     ----------
@@ -145,10 +145,6 @@ def si_sdr_improvement(references: ArrayLike, estimates: ArrayLike, mixture: Arr
     ------
     ValueError
         As for `si_sdr`, or if the mixture has another length.
-
-    See Also
-    --------
-    si_sdr : The ratio itself.
 
     Examples
     --------
@@ -221,7 +217,7 @@ def bss_eval(references: ArrayLike, estimates: ArrayLike) -> BSSEval:
 
 
 def bss_eval_improvement(references: ArrayLike, estimates: ArrayLike, mixture: ArrayLike) -> BSSEvalImprovement:
-    """Compute by how much separation raised the ratios of BSS eval.
+    """Compute by how much separation raised the ratios of `bss_eval`.
 
     There is no such number for the signal-to-artifacts ratio: a mixture has no artifacts.
 
@@ -243,10 +239,6 @@ def bss_eval_improvement(references: ArrayLike, estimates: ArrayLike, mixture: A
     ------
     ValueError
         As for `bss_eval`, or if the mixture has another length.
-
-    See Also
-    --------
-    bss_eval : The ratios themselves.
 
     Examples
     --------

@@ -1,0 +1,163 @@
+"""``sklearn-gass demo``: train on two voices, separate a mixture of them, score and show the result."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from sklearn_gass import AudioSeparator, Separation, SupervisedSeparator
+from sklearn_gass.cli._console import CommandError, Console, text_table
+from sklearn_gass.cli._files import check_writable
+from sklearn_gass.cli._models import make_source_model
+from sklearn_gass.cli._report import write_report
+from sklearn_gass.datasets import fetch_timit_sample, make_pair, make_voices, timit_pairs
+from sklearn_gass.display import format_decibel, scores_html
+from sklearn_gass.metrics import BSSEval, bss_eval, ideal_ratio_mask_bound
+
+_PEAK = 0.9
+_IDEAL = "ideal ratio mask"
+_SCORES_NOTE = (
+    "SDR: signal-to-distortion ratio, over all. SIR: signal-to-interference ratio, how little of the other voice is "
+    "left. SAR: signal-to-artifacts ratio, how little the separation itself has damaged. All in dB by BSS eval, higher "
+    f"is better. The {_IDEAL} is made from the true voices, a bound for separation by masks."
+)
+_TIMIT_NOTE = (
+    "Speech: sample of the TIMIT corpus as distributed with NLTK, copyright 1993 Linguistic Data Consortium, "
+    "licence CC BY-NC-SA (non-commercial use)."
+)
+
+
+@dataclass(frozen=True)
+class _Speech:
+    """Two voices: what to train on and a test mixture, and where they come from."""
+
+    example: Bunch
+    sample_rate: int
+    description: str
+    reason: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    separation: Separation
+    seconds: float
+
+
+def demo_models(seed: int) -> dict[str, SupervisedSeparator]:
+    """Return the separators that the demo compares, by name."""
+    return {"NMF": SupervisedSeparator(make_source_model("nmf", n_components=40), random_state=seed)}
+
+
+def run(args: argparse.Namespace, console: Console) -> None:
+    """Run the demo."""
+    check_writable(args.output)
+    speech = _load(args.data, args.seed, download=not args.no_download)
+    console.result(f"Speech: {speech.description}.")
+    if speech.reason:
+        console.result(f"Why not real speech: {speech.reason}")
+    models = demo_models(args.seed)
+    with console.progress(len(models) + 2) as begin:
+        outcomes = {}
+        for name, separator in models.items():
+            begin(f"Training {name}")
+            outcomes[name] = _separate(separator, speech)
+        begin("Scoring")
+        scores = _score(outcomes, speech.example)
+        begin("Writing")
+        paths = _write(args, console, outcomes, scores, speech)
+    columns = ["SDR", "SIR", "SAR"]
+    rows = {name: [format_decibel(row[column]) for column in columns] for name, row in scores.items()}
+    console.result(f"\nScores in dB, mean over both voices:\n{text_table(rows, columns)}\n")
+    for name, outcome in outcomes.items():
+        console.result(f"{name} was trained in {outcome.seconds:.1f} s.")
+    console.result(f"Wrote {len(paths)} files; open the last one in a browser:")
+    for path in paths:
+        console.result(f"  {path}")
+
+
+def _load(choice: str, seed: int, *, download: bool) -> _Speech:
+    reason = "asked for by --data voices."
+    if choice != "voices":
+        try:
+            return _speech(
+                fetch_timit_sample(download_if_missing=download, n_retries=1), "real, TIMIT sample", note=_TIMIT_NOTE
+            )
+        except OSError as error:
+            reason = "the TIMIT sample is not on this machine, and --no-download was given."
+            if download:
+                reason = f"the TIMIT sample cannot be had. {error}"
+            if choice == "timit":
+                raise CommandError(reason[0].upper() + reason[1:]) from error
+    return _speech(make_voices(2, random_state=seed), "synthetic voices", reason=reason)
+
+
+def _speech(data: Bunch, kind: str, **remarks: str) -> _Speech:
+    pair = timit_pairs(data)[0]
+    example = make_pair(data, pair)
+    seconds = example.mixture.size / data.sample_rate
+    description = (
+        f"{kind}; {pair.first} (female) and {pair.second} (male), {len(pair.train) // 2} utterances each to train on, "
+        f"one held out of each, mixed at 0 dB ({seconds:.1f} s)"
+    )
+    return _Speech(example, data.sample_rate, description, **remarks)
+
+
+def _separate(separator: SupervisedSeparator, speech: _Speech) -> _Outcome:
+    audio = AudioSeparator(separator, sample_rate=speech.sample_rate)
+    start = time.perf_counter()
+    audio.fit(speech.example.train_utterances, speech.example.train_speakers)
+    seconds = time.perf_counter() - start
+    return _Outcome(audio.separate(speech.example.mixture), seconds)
+
+
+def _score(outcomes: Mapping[str, _Outcome], example: Bunch) -> dict[str, dict[str, float]]:
+    """Return mean scores by row of the table."""
+    references = example.references
+    scores = {"mixture": bss_eval(references, np.stack([example.mixture] * len(references)))}
+    for name, outcome in outcomes.items():
+        estimates = np.stack([outcome.separation[speaker] for speaker in example.reference_speakers])
+        scores[name] = bss_eval(references, estimates)
+    scores[_IDEAL] = ideal_ratio_mask_bound(references)
+    return {name: _means(score) for name, score in scores.items()}
+
+
+def _means(score: BSSEval) -> dict[str, float]:
+    return {name.upper(): float(np.mean(values)) for name, values in score._asdict().items()}
+
+
+def _write(
+    args: argparse.Namespace,
+    console: Console,
+    outcomes: Mapping[str, _Outcome],
+    scores: Mapping[str, Mapping[str, float]],
+    speech: _Speech,
+) -> list[Path]:
+    example = speech.example
+    speakers = example.reference_speakers.tolist()
+    shown: dict[str, NDArray[np.floating]] = {"mixture": example.mixture}
+    shown |= {f"{speaker}, true": wave for speaker, wave in zip(speakers, example.references, strict=True)}
+    for name, outcome in outcomes.items():
+        shown |= {f"{speaker}, {name}": outcome.separation[speaker] for speaker in speakers}
+    # one gain for all, so that files of 16 bits hold them and levels can be compared
+    gain = _PEAK / max(np.abs(wave).max() for wave in shown.values())
+    shown = {name: wave * gain for name, wave in shown.items()}
+    files = {f"{name.replace(', ', '-').replace(' ', '-').lower()}.wav": wave for name, wave in shown.items()}
+    return write_report(
+        args.output,
+        files,
+        shown,
+        speech.sample_rate,
+        console,
+        title="Two voices separated",
+        lead=f"Speech: {speech.description}.",
+        sections={"Scores": scores_html(scores, "dB, mean over both voices")},
+        notes=[note for note in (_SCORES_NOTE, speech.note) if note],
+    )
