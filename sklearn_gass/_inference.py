@@ -4,6 +4,7 @@ For each frame ``x`` of a mixture it minimises over the latents ``h_k`` of all s
 
     d(x || sum_k f_k(h_k)) + sum_k energy_k(h_k) - critic_weight * sum_k critic_k(f_k(h_k))
 
+by limited-memory BFGS from the decoders' own start; decoders that are all linear are solved by multiplicative updates.
 It knows tensors and decoders, never estimators. Everything is done per row, so chunks, subsets and orders of rows
 give the same numbers.
 """
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from sklearn_gass._decoder import Decoder, LinearPart
+from sklearn_gass._lbfgs import minimise_rows
 from sklearn_gass._multiplicative import GammaPrior, solve_activations
 from sklearn_gass.divergences import DIVERGENCES
 
@@ -50,7 +52,7 @@ def infer(
     beta_loss: str,
     critic_weight: float = 0.0,
     max_iter: int = 100,
-    tol: float = 1e-4,
+    tol: float = 1e-3,
     batch_size: int = 1024,
 ) -> Inference:
     """Find the latents of all sources for each frame.
@@ -67,8 +69,8 @@ def infer(
         Weight of the critics' scores; decoders without a critic do not take part.
     max_iter : int, default=100
         Steps at most.
-    tol : float, default=1e-4
-        A row stops when a step changes it by less than this, relatively.
+    tol : float, default=1e-3
+        A row stops when steps improve it by less than this, relatively.
     batch_size : int, default=1024
         Rows worked on at a time; bounds memory and does not change results.
 
@@ -80,17 +82,20 @@ def infer(
     unit = sum(decoder.scale for decoder in decoders) / len(decoders)
     problem = _Problem(decoders, [decoder.scale / unit for decoder in decoders], beta_loss, critic_weight)
     solve = _solve_linear if problem.is_linear else _search
-    chunks = [solve(chunk, problem, max_iter, tol) for chunk in (frames / unit).split(batch_size)]
+    latents, estimates, objectives, n_iter = [], [], [], 0
     with torch.no_grad():
-        results = []
-        for (latents, n_iter), chunk in zip(chunks, (frames / unit).split(batch_size), strict=True):
-            estimates = problem.estimates(latents)
-            results.append((latents, estimates, problem.objective(chunk, latents, estimates), n_iter))
+        for chunk in (frames / unit).split(batch_size):
+            found, steps = solve(chunk, problem, max_iter, tol)
+            generated = problem.generate(found)
+            latents.append(found)
+            estimates.append(torch.stack(generated) * unit)
+            objectives.append(problem.objective(chunk, found, generated))
+            n_iter = max(n_iter, steps)
     return Inference(
-        latents=[torch.cat(parts) for parts in zip(*(result[0] for result in results), strict=True)],
-        estimates=torch.cat([result[1] for result in results], dim=1) * unit,
-        objective=torch.cat([result[2] for result in results]),
-        n_iter=max(result[3] for result in results),
+        latents=[torch.cat(parts) for parts in zip(*latents, strict=True)],
+        estimates=torch.cat(estimates, dim=1),
+        objective=torch.cat(objectives),
+        n_iter=n_iter,
     )
 
 
@@ -107,15 +112,17 @@ class _Problem:
     def is_linear(self) -> bool:
         return all(decoder.linear is not None for decoder in self.decoders)
 
-    def estimates(self, latents: Sequence[Tensor]) -> Tensor:
-        return torch.stack([d.generate(h) * g for d, h, g in zip(self.decoders, latents, self.gains, strict=True)])
+    def generate(self, latents: Sequence[Tensor]) -> list[Tensor]:
+        return [d.generate(h) * gain for d, h, gain in zip(self.decoders, latents, self.gains, strict=True)]
 
-    def objective(self, frames: Tensor, latents: Sequence[Tensor], estimates: Tensor) -> Tensor:
-        value = DIVERGENCES[self.beta_loss](frames, estimates.sum(0))
-        for decoder, h, estimate, gain in zip(self.decoders, latents, estimates, self.gains, strict=True):
+    def objective(
+        self, frames: Tensor, latents: Sequence[Tensor], generated: Sequence[Tensor], *, constant: bool = True
+    ) -> Tensor:
+        value = DIVERGENCES[self.beta_loss](frames, torch.stack(list(generated)).sum(0), constant=constant)
+        for decoder, h, frame, gain in zip(self.decoders, latents, generated, self.gains, strict=True):
             value = value + decoder.energy(h)
             if self.critic_weight and decoder.critic is not None:
-                value = value - self.critic_weight * decoder.critic(estimate / gain)
+                value = value - self.critic_weight * decoder.critic(frame / gain)
         return value
 
 
@@ -140,5 +147,34 @@ def _joint_prior(parts: Sequence[LinearPart]) -> GammaPrior | None:
 
 
 def _search(frames: Tensor, problem: _Problem, max_iter: int, tol: float) -> tuple[list[Tensor], int]:
-    """Adam on the latents; those of linear decoders are searched in the logarithm."""
-    raise RuntimeError("gradient search: not there yet")
+    """Search latents by their gradients; the non-negative ones of linear decoders in the logarithm."""
+    share = frames / len(problem.decoders)
+    starts = [
+        _to_free(decoder, decoder.start(share / gain))
+        for decoder, gain in zip(problem.decoders, problem.gains, strict=True)
+    ]
+    widths = [start.shape[1] for start in starts]
+    constants = DIVERGENCES[problem.beta_loss](frames, frames)
+    constants -= DIVERGENCES[problem.beta_loss](frames, frames, constant=False)
+
+    def split(points: Tensor) -> list[Tensor]:
+        return [_from_free(d, part) for d, part in zip(problem.decoders, points.split(widths, dim=1), strict=True)]
+
+    def objective(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            points = points.detach().requires_grad_()
+            latents = split(points)
+            values = problem.objective(frames[rows], latents, problem.generate(latents), constant=False)
+            (gradients,) = torch.autograd.grad(values.sum(), points)
+        return values.detach() + constants[rows], gradients
+
+    points, n_iter = minimise_rows(objective, torch.cat(starts, dim=1), max_iter=max_iter, tol=tol)
+    return split(points), n_iter
+
+
+def _to_free(decoder: Decoder, latents: Tensor) -> Tensor:
+    return latents if decoder.linear is None else latents.clamp_min(torch.finfo(latents.dtype).eps).log()
+
+
+def _from_free(decoder: Decoder, points: Tensor) -> Tensor:
+    return points if decoder.linear is None else points.exp()

@@ -52,8 +52,14 @@ def update_activations(
     denominator = components.sum(1) if negative is None else negative @ components.T
     if prior is not None:
         inverse = 1.0 / activations.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
-        numerator = numerator + (prior.shape - 1).clamp_min(0) * inverse
-        denominator = denominator + prior.rate + (1 - prior.shape).clamp_min(0) * inverse
+        pull, push = (prior.shape - 1).clamp_min(0) * inverse, (1 - prior.shape).clamp_min(0) * inverse
+        if beta_loss == "frobenius":
+            return torch.where(
+                prior.shape > 1,
+                activations * _positive_root(denominator, numerator - prior.rate, pull),
+                _step(activations, numerator, denominator + prior.rate + push, exponent),
+            )
+        numerator, denominator = numerator + pull, denominator + prior.rate + push
     return _step(activations, numerator, denominator, exponent)
 
 
@@ -68,6 +74,16 @@ def update_components(frames: Tensor, activations: Tensor, components: Tensor, b
 def _step(factor: Tensor, numerator: Tensor, denominator: Tensor, exponent: float) -> Tensor:
     ratio = numerator / denominator.clamp_min(torch.finfo(factor.dtype).tiny ** 0.5)
     return factor * (ratio if exponent == 1.0 else ratio.sqrt())
+
+
+def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Solve ``a r**2 = b r + c``, where the quadratic bound of a Gaussian output with a gamma prior is lowest.
+
+    The ratio that the other outputs have would overshoot here and may raise the objective.
+    """
+    tiny = torch.finfo(a.dtype).tiny ** 0.5
+    root = (b.square() + 4 * a * c).sqrt()
+    return torch.where(b > 0, (b + root) / (2 * a).clamp_min(tiny), 2 * c / (root - b).clamp_min(tiny))
 
 
 def solve_activations(

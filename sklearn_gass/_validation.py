@@ -17,8 +17,8 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
-from sklearn.utils.validation import check_non_negative, validate_data
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+from sklearn.utils.validation import check_non_negative, validate_data
 
 __all__ = [
     "BaseComposition",

@@ -6,13 +6,15 @@ import os
 import secrets
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import soundfile
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_gass._audio_headers import Promise, lacks_last_page, read_promise
+
+if TYPE_CHECKING:
+    import soundfile
 
 # Significant bits below the sign, and the integer type that soundfile takes them from
 _PCM_BITS: dict[str, tuple[int, type[np.signedinteger[Any]]]] = {
@@ -135,6 +137,8 @@ def save_audio(path: str | os.PathLike[str], wave: ArrayLike, sample_rate: int, 
     ...     load_audio(path)[0].tolist()
     [0.0, 1.5, -2.0]
     """
+    import soundfile
+
     target = Path(path)
     _check_sample_rate(sample_rate)
     channels = _check_channels(wave)
@@ -187,6 +191,8 @@ def _check_file(path: Path) -> Promise | None:
 
 def _decode(path: Path, promise: Promise | None, dtype: str) -> tuple[NDArray[np.floating], int]:
     """Return samples of shape (n_channels, n_samples) and the sample rate."""
+    import soundfile
+
     try:
         with soundfile.SoundFile(path) as file:
             # libsndfile takes any bytes for sound if the name ends in .au, .snd, .vox or .gsm
@@ -244,6 +250,8 @@ def _check_channels(wave: ArrayLike) -> NDArray[np.floating]:
 
 
 def _file_format(path: Path) -> str:
+    import soundfile
+
     suffix = path.suffix[1:].upper()
     file_format = _FORMAT_OF_SUFFIX.get(suffix, suffix)
     if file_format == "RAW" or file_format not in soundfile.available_formats():
@@ -254,6 +262,8 @@ def _file_format(path: Path) -> str:
 
 
 def _choose_subtype(file_format: str, subtype: str | None, peak: float) -> str:
+    import soundfile
+
     known = soundfile.available_subtypes(file_format)
     if subtype is None:
         wanted = "FLOAT" if peak > 1 and "FLOAT" in known else "PCM_16"

@@ -383,7 +383,11 @@ tbody th { font-weight: 600; }
 .scores tbody tr:hover, .separation tbody tr:hover { background: var(--panel); }
 .separation table { width: 100%; }
 .separation tr > :nth-child(4) { width: 60%; padding-right: 0; }
-@media (max-width: 40rem) { th, td { padding: .4rem .5rem; } main { padding: 1.25rem .9rem; } }
+@media (max-width: 40rem) {
+  main { padding: 1.25rem .9rem; }
+  th, td { padding: .4rem .5rem; }
+  .separation tr > :nth-child(2) { display: none; } /* players tell it as well */
+}
 audio { display: block; width: 100%; min-width: 11rem; height: 2.25rem; }
 img { display: block; max-width: 100%; height: auto; margin-top: 1.25rem; border-radius: .4rem; }
 """

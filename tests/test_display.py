@@ -131,7 +131,13 @@ def test_any_name_can_be_drawn(name):
 
 @pytest.mark.parametrize(
     "sound",
-    [np.zeros(100), np.ones(1), np.array([5e-324, 0, -5e-324]), np.array([1e300, -1e300]), np.array([1, -3], dtype=np.int16)],
+    [
+        np.zeros(100),
+        np.ones(1),
+        np.array([5e-324, 0, -5e-324]),
+        np.array([1e300, -1e300]),
+        np.array([1, -3], dtype=np.int16),
+    ],
     ids=["silence", "one sample", "subnormal", "huge", "integers"],
 )
 def test_unusual_waves_are_shown(sound):
@@ -145,7 +151,7 @@ def test_unusual_waves_are_shown(sound):
     ("waves", "rate", "message"),
     [
         ({}, RATE, "There is no waveform to show"),
-        ({"a": np.zeros((2, 9))}, RATE, r"Waveform 'a' must be 1-D"),
+        ({"a": np.zeros((2, 9))}, RATE, "Waveform 'a' must be 1-D"),
         ({"a": [0.0, np.nan]}, RATE, "Waveform 'a' contains NaN"),
         ({"a": []}, RATE, "Waveform 'a' is empty"),
         ({"a": [1.0]}, 0, "sample_rate must be positive, got 0"),

@@ -105,6 +105,8 @@ def _read_training(
         for path in group:
             begin(f"Reading {path.name}")
             recordings[label].append(read_recording(path, sample_rate))
+        if not any(np.ptp(recording.wave) for recording in recordings[label]):
+            raise CommandError(f"All recordings of {label!r} are silent.")
     tell_averaged([recording for group in recordings.values() for recording in group], console)
     return recordings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral
 
 import numpy as np
@@ -113,9 +114,9 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         frames, labels = [], []
         for code, label in enumerate(self.classes_):
             own = [waves[i] for i in np.flatnonzero(codes == code)]
-            level = np.std(np.concatenate(own))
+            level = _level(np.concatenate(own))
             if level == 0:
-                raise ValueError(f"All utterances of source {label!r} are silent.")
+                raise ValueError(f"All utterances of source {str(label)!r} are silent.")
             frames += [self.stft_.analyze(wave / level)[0] for wave in own]
             labels += [label] * sum(map(len, frames[-len(own) :]))
         separator = SupervisedSeparator() if self.separator is None else clone(self.separator)
@@ -243,26 +244,33 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
 
     def _separate(self, mixture):
         """Return sources of shape (n_sources, n_samples) that sum to the mixture."""
-        level = np.std(mixture) / np.sqrt(len(self.classes_))
+        level = _level(mixture) / math.sqrt(len(self.classes_))
         if level == 0:
             return np.stack([mixture / len(self.classes_)] * len(self.classes_)).astype(mixture.dtype)
-        magnitudes, phase = self.stft_.analyze(mixture / mixture.dtype.type(level))
+        magnitudes, phase = self.stft_.analyze(mixture / level)
         sources = self.separator_.separate(magnitudes)
         waves = [self.stft_.synthesize(source, phase, mixture.size) for source in sources]
-        return np.stack(waves) * mixture.dtype.type(level)
+        return np.stack(waves) * level
 
-    def _check_utterances(self, X, y=None, *, reset):
+    def _check_utterances(self, X, y="no_validation", *, reset):
         """Return waveforms as a list or the rows of an array; with labels if `y` is given."""
+        if isinstance(X, list | tuple) and not X:
+            raise ValueError("X is empty: at least one waveform is needed.")
         if _is_ragged(X):
             waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
-            if y is None:
+            if reset:
+                # left by an earlier fit on an array
+                vars(self).pop("n_features_in_", None)
+                vars(self).pop("feature_names_in_", None)
+            if isinstance(y, str):
                 return waves
+            if y is None:
+                raise ValueError(f"{type(self).__name__} requires y, the source of each utterance, but y is None.")
             y = column_or_1d(y, warn=True)
             if len(y) != len(waves):
                 raise ValueError(f"X has {len(waves)} utterances, but y has {len(y)} labels.")
             return waves, y
-        checked = "no_validation" if y is None and not reset else y
-        return validate_data(self, X, checked, dtype=[np.float64, np.float32], order="C", reset=reset)
+        return validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -271,6 +279,12 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         return tags
 
 
+def _level(wave):
+    """Return the standard deviation, in double precision since squares of quiet samples vanish in single."""
+    return float(np.std(wave, dtype=np.float64)) if np.ptp(wave) > 0 else 0.0
+
+
 def _is_ragged(X):
     """Tell a list of waveforms, which may differ in length, from a matrix of equally long ones."""
-    return isinstance(X, list | tuple) and len(X) > 0 and all(isinstance(wave, np.ndarray) for wave in X)
+    is_sequence = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
+    return is_sequence and len(X) > 0 and all(isinstance(wave, np.ndarray) for wave in X)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 
+import joblib
 import numpy as np
 import torch
 from joblib import Parallel, delayed
@@ -57,8 +59,8 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
     batch_size : int, default=1024
         Frames searched at a time. Bounds memory; results do not depend on it.
     memory : str, joblib.Memory or None, default=None
-        Where fitted source models are cached. With a cache, a search over parameters that matter only at `transform`
-        fits each source model once.
+        Where fitted source models are cached. With a cache and a fixed `random_state`, a search over parameters that
+        matter only at `transform` fits each source model once.
     n_jobs : int or None, default=None
         Source models fitted in parallel, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -167,9 +169,9 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         models = [separator.source_model[i][1] for i in order]
         for model in models:
             check_is_fitted(model)
-        widths = {model.n_features_in_ for model in models}
-        if len(widths) > 1:
-            raise ValueError(f"The source models differ in their number of bins: {sorted(widths)}.")
+        names = [getattr(model, "feature_names_in_", None) for model in models]
+        if names[0] is not None and all(np.array_equal(names[0], others) for others in names[1:]):
+            separator.feature_names_in_ = names[0]
         separator.classes_ = np.asarray(labels)[order]
         return separator._set_models(models)
 
@@ -192,15 +194,19 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         Raises
         ------
         ValueError
-            If `y` names fewer than two sources or others than the listed models, or `X` is no valid frame matrix.
+            If `y` names fewer than two sources or others than the listed models, if `X` is no valid frame matrix, or
+            if the models have different losses and `beta_loss` does not say which to take.
         """
         X, y = check_frames(self, X, y, reset=True)
         self.classes_, codes = check_labels(y)
         seed = derive_seed(self.random_state)
         models = [seed_if_unseeded(clone(model), seed) for model in self._models_in_order()]
+        self._objective_loss(models)
         fit_model = check_memory(self.memory).cache(_fit_model)
         return self._set_models(
-            Parallel(n_jobs=self.n_jobs)(delayed(fit_model)(model, X[codes == code]) for code, model in enumerate(models))
+            Parallel(n_jobs=self.n_jobs)(
+                delayed(fit_model)(model, X[codes == code]) for code, model in enumerate(models)
+            )
         )
 
     def transform(self, X):
@@ -357,15 +363,22 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         return [models[str(label)] for label in self.classes_]
 
     def _set_models(self, models):
+        widths = {model.n_features_in_ for model in models}
+        if hasattr(self, "n_features_in_"):
+            widths.add(self.n_features_in_)
+        if len(widths) > 1:
+            raise ValueError(f"The source models differ in their number of bins, or from X: {sorted(widths)}.")
         self.source_models_ = models
         self.n_features_in_ = models[0].n_features_in_
         self.n_iter_ = max(model.n_iter_ for model in models)
         return self
 
-    def _objective_loss(self):
-        losses = {model.beta_loss for model in self.source_models_}
+    def _objective_loss(self, models):
+        losses = {model.beta_loss for model in models}
         if self.beta_loss is None and len(losses) > 1:
-            raise ValueError(f"The source models have different losses {sorted(losses)}: set beta_loss of the separator.")
+            raise ValueError(
+                f"The source models have different losses {sorted(losses)}: set beta_loss of the separator."
+            )
         return self.beta_loss or losses.pop()
 
     def _separate(self, X):
@@ -373,15 +386,27 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
 
     def _infer(self, X) -> Inference:
         frames = torch.tensor(X)
-        return infer(
+        decoders = [model._decoder(frames.dtype) for model in self.source_models_]
+        order = self._search_order([decoder.scale for decoder in decoders])
+        found = infer(
             frames,
-            [model._decoder(frames.dtype) for model in self.source_models_],
-            beta_loss=self._objective_loss(),
+            [decoders[i] for i in order],
+            beta_loss=self._objective_loss(self.source_models_),
             critic_weight=self.critic_weight,
             max_iter=self.max_iter,
             tol=self.tol,
             batch_size=self.batch_size,
         )
+        places = np.argsort(order)
+        return replace(found, latents=[found.latents[i] for i in places], estimates=found.estimates[places])
+
+    def _search_order(self, scales):
+        """Return an order of the models that their labels have no part in, since rounding depends on the order."""
+
+        def key(i):
+            return scales[i], joblib.hash(self.source_models_[i]) if scales.count(scales[i]) > 1 else ""
+
+        return sorted(range(len(scales)), key=key)
 
     def _references(self, X, y):
         """Return clean frames stacked by source, shape (n_sources, n_mixture_frames, n_bins)."""
@@ -400,7 +425,7 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
 
 def _fit_model(model, frames):
     """Fit one source model; a function of its own so that joblib can cache it."""
-    return model.fit(frames)
+    return model.fit(frames, None)  # FrozenEstimator insists on y
 
 
 def _magnitude_sdr(references, estimates):

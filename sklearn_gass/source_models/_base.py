@@ -152,7 +152,9 @@ class BaseSourceModel(
         check_is_fitted(self)
         latents = check_array(latents, dtype=[np.float64, np.float32], input_name="latents")
         if latents.shape[1] != self._n_features_out:
-            raise ValueError(f"latents has {latents.shape[1]} columns, but the model has {self._n_features_out} latents.")
+            raise ValueError(
+                f"latents has {latents.shape[1]} columns, but the model has {self._n_features_out} latents."
+            )
         with torch.no_grad():
             latents = torch.tensor(latents)
             return self._decoder(latents.dtype).generate(latents).mul_(self.scale_).numpy()

@@ -123,24 +123,25 @@ class NMFSourceModel(BaseSourceModel):
         activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
         activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
         first = last = float(divergence(frames, activations @ components).mean())
-        for self.n_iter_ in range(1, self.max_iter + 1):
+        for n_iter in range(1, self.max_iter + 1):
             activations = update_activations(frames, activations, components, self.beta_loss)
             components = update_components(frames, activations, components, self.beta_loss)
-            if self.n_iter_ % _CHECK_EVERY == 0:
+            if n_iter % _CHECK_EVERY == 0:
                 error = float(divergence(frames, activations @ components).mean())
                 if last - error < self.tol * first:
                     break
                 last = error
+        self.n_iter_ = n_iter
         self.reconstruction_err_ = float(divergence(frames, activations @ components).mean())
         return activations, components
 
     def _decoder(self, dtype, device="cpu"):
-        components = torch.as_tensor(self.components_, dtype=dtype, device=device)
+        components = torch.tensor(self.components_, dtype=dtype, device=device)
         prior = None
         if self.prior == "gamma":
             prior = GammaPrior(
-                torch.as_tensor(self.prior_shape_, dtype=dtype, device=device),
-                torch.as_tensor(self.prior_rate_, dtype=dtype, device=device),
+                torch.tensor(self.prior_shape_, dtype=dtype, device=device),
+                torch.tensor(self.prior_rate_, dtype=dtype, device=device),
             )
         return Decoder(
             generate=lambda activations: activations @ components,
@@ -153,9 +154,9 @@ class NMFSourceModel(BaseSourceModel):
     def _draw_latents(self, n_samples, generator):
         if self.prior is None:
             rows = torch.randint(len(self.activations_), (n_samples,), generator=generator)
-            return torch.from_numpy(self.activations_)[rows]
-        shape = torch.from_numpy(self.prior_shape_).expand(n_samples, -1)
-        return torch._standard_gamma(shape, generator=generator) / torch.from_numpy(self.prior_rate_)
+            return torch.from_numpy(self.activations_[rows.numpy()])
+        shape = torch.tensor(self.prior_shape_).expand(n_samples, -1)
+        return torch._standard_gamma(shape, generator=generator) / torch.tensor(self.prior_rate_)
 
 
 def _fit_gamma(activations):
@@ -165,7 +166,7 @@ def _fit_gamma(activations):
     "Estimating a Gamma distribution", 2002). Activations are floored far below their mean first, since exact zeros
     have no likelihood; a template that is never active gets an exponential prior with the smallest mean.
     """
-    floor = 1e-6 * max(float(activations.mean()), np.finfo(np.float64).tiny ** 0.5)
+    floor = 1e-6 * max(float(activations.mean()), np.finfo(activations.dtype).tiny ** 0.5)
     values = np.maximum(activations.astype(np.float64), floor)
     mean = values.mean(0)
     gap = np.maximum(np.log(mean) - np.log(values).mean(0), 1e-8)

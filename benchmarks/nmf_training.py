@@ -1,0 +1,130 @@
+"""Time NMFSourceModel against scikit-learn's NMF with multiplicative updates, on one thread.
+
+On the frames of one speaker (real speech where ``SKLEARN_GASS_DATA`` names the folder that holds it, else a synthetic
+voice), scikit-learn makes its updates with ``tol=0``, and NMFSourceModel is timed until its divergence is as low as
+scikit-learn's final one: the fewest updates that get there are searched for first, from the same unit and in the same
+floating type, then both fits are timed in turns and the medians compared. Random starts differ, so each seed is a row
+of its own. A ratio below 1 means that ours is faster.
+
+Run ``python benchmarks/nmf_training.py --help`` for the options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"  # read when the libraries below load
+
+import numpy as np
+import torch
+from sklearn.decomposition import NMF
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from sklearn_gass import STFT, NMFSourceModel
+from sklearn_gass.datasets import fetch_timit_sample, make_voices
+from sklearn_gass.divergences import DIVERGENCES
+
+
+def load_frames(n_utterances):
+    """Return float32 frames of one speaker at mean magnitude one, and a line that says what they are."""
+    if os.environ.get("SKLEARN_GASS_DATA"):
+        data, kind = fetch_timit_sample(download_if_missing=False), "real speech"
+    else:
+        data, kind = make_voices(1, n_utterances=10, random_state=0), "a synthetic voice"
+    speaker = data.speakers[0]
+    waves = [wave for wave, name in zip(data.utterances, data.speakers, strict=True) if name == speaker][:n_utterances]
+    frames = np.concatenate([STFT().analyze(wave)[0] for wave in waves])
+    return frames / frames.mean(), f"{len(frames)} frames of {frames.shape[1]} bins of {kind} ({speaker})"
+
+
+def timed(fit):
+    start = time.perf_counter()
+    result = fit()
+    return time.perf_counter() - start, result
+
+
+def fit_theirs(frames, n_components, beta_loss, n_updates, seed):
+    model = NMF(
+        n_components,
+        solver="mu",
+        init="random",
+        beta_loss=beta_loss,
+        max_iter=n_updates,
+        tol=0,
+        random_state=seed,
+    )
+    return model.fit_transform(frames) @ model.components_
+
+
+def fit_ours(frames, n_components, beta_loss, n_updates, seed):
+    return NMFSourceModel(n_components, beta_loss=beta_loss, max_iter=n_updates, tol=0, random_state=seed).fit(frames)
+
+
+def error(frames, reconstruction, beta_loss):
+    """Divergence per frame, as `reconstruction_err_` measures it."""
+    with torch.no_grad():
+        return float(DIVERGENCES[beta_loss](torch.from_numpy(frames), torch.from_numpy(reconstruction)).mean())
+
+
+def updates_to_reach(target, frames, n_components, beta_loss, seed, most):
+    """Return the fewest updates after which ours is no worse than the target, or None if `most` do not suffice."""
+
+    def reaches(n_updates):
+        return fit_ours(frames, n_components, beta_loss, n_updates, seed).reconstruction_err_ <= target
+
+    if not reaches(most):
+        return None
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    return high
+
+
+def compare(frames, n_components, beta_loss, seed, *, n_updates, n_repeats):
+    """Return one row of the table."""
+    target = error(frames, fit_theirs(frames, n_components, beta_loss, n_updates, seed), beta_loss)
+    needed = updates_to_reach(target, frames, n_components, beta_loss, seed, 2 * n_updates)
+    ours, theirs = [], []
+    for _ in range(n_repeats):
+        theirs.append(timed(lambda: fit_theirs(frames, n_components, beta_loss, n_updates, seed))[0])
+        ours.append(timed(lambda: fit_ours(frames, n_components, beta_loss, needed or 2 * n_updates, seed))[0])
+    reached = str(needed) if needed else f"not in {2 * n_updates}"
+    return (
+        f"{beta_loss:17s} {n_components:10d} {seed:4d} {target:11.5g} {np.median(theirs):10.2f} "
+        f"{np.median(ours):8.2f} {reached:>12s} {np.median(ours) / np.median(theirs):6.2f}"
+    )
+
+
+def main():
+    """Print one row for each divergence, number of components and seed."""
+    parser = argparse.ArgumentParser(description="Time NMFSourceModel against scikit-learn's NMF on one thread.")
+    parser.add_argument("--components", type=int, nargs="+", default=[40, 100])
+    parser.add_argument("--losses", nargs="+", choices=list(DIVERGENCES), default=list(DIVERGENCES))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--updates", type=int, default=200, help="updates of scikit-learn")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--utterances", type=int, default=9, help="utterances of the speaker to train on")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    frames, description = load_frames(options.utterances)
+    print(f"{description}; scikit-learn: {options.updates} updates, tol=0; one thread")
+    print("divergence        components seed     reached  sklearn_s   ours_s our_updates  ratio")
+    with threadpool_limits(1):
+        for beta_loss in options.losses:
+            for n_components in options.components:
+                for seed in options.seeds:
+                    row = compare(
+                        frames, n_components, beta_loss, seed, n_updates=options.updates, n_repeats=options.repeats
+                    )
+                    print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

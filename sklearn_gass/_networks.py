@@ -1,0 +1,99 @@
+"""Networks of the neural source models: plain multilayer perceptrons, built from explicit generators.
+
+Frames come in the model's unit (mean magnitude 1). What a network reads is their ``log1p``, which keeps loud bins from
+drowning the quiet ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+StateDict = dict[str, NDArray[np.float32]]
+
+
+class MLP(nn.Module):
+    """Multilayer perceptron with leaky rectifiers between its layers.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths of input, hidden layers and output.
+    generator : torch.Generator or None
+        Source of the first weights, uniform in plus or minus one over the square root of a layer's inputs;
+        ``None`` leaves them zero, to be loaded.
+    activation : {"leaky_relu", "tanh", "softplus"}, default="leaky_relu"
+        Non-linearity of the hidden layers.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], generator: torch.Generator | None = None, activation: str = "leaky_relu"
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.utils.skip_init(nn.Linear, n_in, n_out) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+        )
+        self.activation = ACTIVATIONS[activation]
+        with torch.no_grad():
+            for layer in self.layers:
+                for parameter in layer.parameters():
+                    if generator is None:
+                        parameter.zero_()
+                    else:
+                        bound = 1 / math.sqrt(layer.in_features)
+                        parameter.copy_(torch.empty_like(parameter).uniform_(-bound, bound, generator=generator))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return outputs of shape (n_rows, sizes[-1])."""
+        for layer in self.layers[:-1]:
+            inputs = self.activation(layer(inputs))
+        return self.layers[-1](inputs)
+
+
+class FrameDecoder(MLP):
+    """Latents to non-negative frames, by a softplus."""
+
+    def start_at(self, mean_frame: Tensor) -> None:
+        """Let the first output be the mean frame, which saves the epochs that learning it would take."""
+        with torch.no_grad():
+            self.layers[-1].bias.copy_(torch.log(torch.expm1(mean_frame.clamp(1e-3, 20))))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return frames of shape (n_frames, n_bins)."""
+        return functional.softplus(super().forward(latents))
+
+
+class FrameEncoder(MLP):
+    """Frames to latents, or to anything else that is told of a frame (critics' scores, latents of several sources)."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return outputs of shape (n_frames, sizes[-1])."""
+        return self.read(torch.log1p(frames))
+
+    def read(self, features: Tensor) -> Tensor:
+        """Return outputs for frames whose ``log1p`` was taken before."""
+        return super().forward(features)
+
+
+ACTIVATIONS = {
+    "leaky_relu": lambda inputs: functional.leaky_relu(inputs, 0.2),
+    "tanh": torch.tanh,
+    "softplus": functional.softplus,
+}
+
+
+def to_arrays(module: nn.Module) -> StateDict:
+    """Return the weights as plain arrays by name."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def from_arrays(module: nn.Module, arrays: StateDict, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
+    """Load weights into a module, freeze it, and move it to a floating type and device."""
+    module.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})
+    return module.to(device=device, dtype=dtype).requires_grad_(False).eval()

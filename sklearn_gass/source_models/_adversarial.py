@@ -1,0 +1,213 @@
+"""Source models trained against a critic: implicit density models."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sklearn_gass._networks import ACTIVATIONS, FrameEncoder
+from sklearn_gass._validation import Interval, StrOptions, check_frames
+from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.source_models._autoencoder import AutoencoderTrainee, variational_loss
+from sklearn_gass.source_models._neural import BaseNeuralSourceModel
+
+
+class BaseAdversarialSourceModel(BaseNeuralSourceModel):
+    """Base of models whose generator learns from a critic and, if wanted, from reconstruction."""
+
+    _parameter_constraints: dict = {
+        **BaseNeuralSourceModel._parameter_constraints,
+        "critic_hidden_layer_sizes": ["array-like"],
+        "critic_activation": [StrOptions(set(ACTIVATIONS))],
+        "critic_learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "n_critic": [Interval(Integral, 1, None, closed="left")],
+        "penalty_weight": [Interval(Real, 0, None, closed="left")],
+        "latent": [StrOptions({"gaussian", "data"})],
+        "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
+        "inversion_max_iter": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    _n_codes = 2
+    _betas = (0.5, 0.9)
+
+    @abstractmethod
+    def _critic_loss(self, real, fake):
+        """Return the critic's loss for scores of real and generated frames."""
+
+    @abstractmethod
+    def _generator_loss(self, fake):
+        """Return the generator's loss for scores of generated frames."""
+
+    @abstractmethod
+    def _penalty(self, critic, real, fake, generator):
+        """Return what is added to the critic's loss on some of its steps, or ``None``."""
+
+    def _constrain(self, critic):
+        """Change the critic's weights after its step, if the model asks for it."""
+
+    def critic_score(self, X):
+        """Let the critic judge frames.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_bins)
+            Magnitude frames.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_frames,)
+            Higher is more like the training frames. Only differences between scores have a meaning.
+        """
+        check_is_fitted(self)
+        frames = torch.tensor(check_frames(self, X, reset=False))
+        with torch.no_grad():
+            return self._decoder(frames.dtype).critic(frames / self.scale_).numpy()
+
+    def _make_networks(self, n_bins, generator=None):
+        networks = super()._make_networks(n_bins, generator)
+        hidden = [int(width) for width in self.critic_hidden_layer_sizes]
+        networks["critic"] = FrameEncoder([n_bins, *hidden, 1], generator, self.critic_activation)
+        return networks
+
+    def _fit_networks(self, networks, frames, generator):
+        self.history_, self.inversion_history_ = [], []
+        self.latents_ = None
+        if self.latent == "data":
+            self._learn_latents(networks, frames, generator)
+        self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
+        if self.inversion_max_iter and not self.reconstruction_weight:
+            self._learn_inversion(networks, frames, generator)
+
+    def _make_trainee(self, networks, frames):
+        return _AdversarialTrainee(networks, frames, self)
+
+    def _learn_latents(self, networks, frames, generator):
+        """Train an autoencoder; its codes of the training frames are what the generator is fed."""
+
+        def loss(networks, frames, generator):
+            codes = networks["encoder"](frames)[:, : self.n_components]
+            divergence = DIVERGENCES[self.beta_loss](frames, networks["decoder"](codes), constant=False)
+            return divergence + 0.5 * self.latent_weight * codes.square().sum(1)
+
+        weights = [*networks["encoder"].parameters(), *networks["decoder"].parameters()]
+        trainee = AutoencoderTrainee(networks, loss, self._optimiser(weights, self.learning_rate_init))
+        self._run(trainee, frames, generator, self.inversion_history_, callbacks=None)
+        with torch.no_grad():
+            self.latents_ = networks["encoder"](frames)[:, : self.n_components].cpu().numpy()
+
+    def _learn_inversion(self, networks, frames, generator):
+        """Train the encoder to find the latents of generated frames and to reconstruct real ones."""
+
+        def loss(networks, frames, generator):
+            latents = self._base_latents(len(frames), generator)
+            with torch.no_grad():
+                generated = networks["decoder"](latents)
+            guesses = networks["encoder"](torch.cat([generated, frames]))[:, : self.n_components]
+            regression, codes = guesses.split(len(frames))
+            divergence = DIVERGENCES[self.beta_loss](frames, networks["decoder"](codes), constant=False)
+            prior = self.latent_weight * codes.square().sum(1)
+            return 0.5 * ((regression - latents).square().sum(1) + prior) + divergence
+
+        networks["decoder"].requires_grad_(False)
+        trainee = AutoencoderTrainee(networks, loss, self._optimiser(networks["encoder"].parameters(), 1e-3))
+        self._run(
+            trainee,
+            frames,
+            generator,
+            self.inversion_history_,
+            max_iter=self.inversion_max_iter,
+            callbacks=None,
+            decay=True,
+        )
+
+    def _base_latents(self, n_samples, generator):
+        """Draw what the generator is fed, on the generator's device."""
+        if self.latents_ is None:
+            return torch.randn(n_samples, self.n_components, generator=generator, device=generator.device)
+        rows = torch.randint(len(self.latents_), (n_samples,), generator=generator, device=generator.device)
+        return torch.as_tensor(self.latents_, device=generator.device)[rows]
+
+    def _draw_latents(self, n_samples, generator):
+        return self._base_latents(n_samples, generator)
+
+
+class _AdversarialTrainee(nn.Module):
+    """Critic and generator in turns; the encoder learns along if reconstruction has a weight."""
+
+    def __init__(self, networks, frames, model):
+        super().__init__()
+        self.networks, self.frames, self.model = networks, frames, model
+        learners = ["decoder", "encoder"] if model.reconstruction_weight else ["decoder"]
+        self.optimisers = [
+            model._optimiser([p for name in learners for p in networks[name].parameters()], model.learning_rate_init),
+            model._optimiser(networks["critic"].parameters(), model.critic_learning_rate_init),
+        ]
+        self.n_critic_steps = 0
+
+    def update(self, frames, generator):
+        """Take `n_critic` steps of the critic and one of the generator."""
+        for _ in range(self.model.n_critic):
+            critic_loss = self._update_critic(len(frames), generator)
+        return {"loss": self._update_generator(frames, generator), "critic_loss": critic_loss}
+
+    def _update_critic(self, n_frames, generator):
+        rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=generator.device)
+        real, critic = self.frames[rows], self.networks["critic"]
+        with torch.no_grad():
+            fake = self.networks["decoder"](self.model._base_latents(n_frames, generator))
+        real_scores, fake_scores = critic(torch.cat([real, fake])).split(n_frames)
+        loss = self.model._critic_loss(real_scores, fake_scores)
+        objective = loss
+        if self.n_critic_steps % _PENALTY_EVERY == 0:
+            penalty = self.model._penalty(critic, real, fake, generator)
+            objective = loss if penalty is None else loss + self.model.penalty_weight * penalty
+        self.n_critic_steps += 1
+        optimiser = self.optimisers[1]
+        optimiser.zero_grad()
+        objective.backward()
+        optimiser.step()
+        self.model._constrain(critic)
+        return loss.detach()
+
+    def _update_generator(self, frames, generator):
+        decoder, critic, model = self.networks["decoder"], self.networks["critic"], self.model
+        critic.requires_grad_(False)
+        loss = model._generator_loss(critic(decoder(model._base_latents(len(frames), generator))))
+        if model.reconstruction_weight:
+            mean, log_variance = self.networks["encoder"](frames).chunk(2, dim=1)
+            bound = variational_loss(
+                decoder, frames, mean, log_variance, generator, model.beta_loss, model.latent_weight
+            )
+            loss = loss + model.reconstruction_weight * bound.mean()
+        optimiser = self.optimisers[0]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        critic.requires_grad_(True)
+        return loss.detach()
+
+
+_PENALTY_EVERY = 2  # a penalty on every second step is as good as on each, at half the cost
+
+
+def slopes(critic, features):
+    """Return the gradient of a critic's scores at ``log1p`` frames, in a way that can be differentiated again.
+
+    Parameters
+    ----------
+    critic : FrameEncoder
+        The critic.
+    features : Tensor of shape (n_frames, n_bins)
+        Points at which to take the gradient.
+
+    Returns
+    -------
+    gradients : Tensor of shape (n_frames, n_bins)
+        Gradient at each point.
+    """
+    features = features.detach().requires_grad_()
+    return torch.autograd.grad(critic.read(features).sum(), features, create_graph=True)[0]

@@ -1,0 +1,132 @@
+"""What the neural source models share: networks kept as plain arrays, the training loop, the frozen decoder."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+
+import torch
+from torch import nn
+
+from sklearn_gass._decoder import Decoder
+from sklearn_gass._networks import ACTIVATIONS, FrameDecoder, FrameEncoder, from_arrays, to_arrays
+from sklearn_gass._validation import Interval, StrOptions
+from sklearn_gass.source_models._base import BaseSourceModel
+
+
+class BaseNeuralSourceModel(BaseSourceModel):
+    """Base of the source models whose decoder is a multilayer perceptron.
+
+    A subclass implements `_make_trainee`, which puts the networks `decoder` and `encoder`, and `critic` if it has one,
+    into what the training loop trains.
+    """
+
+    _parameter_constraints: dict = {
+        **BaseSourceModel._parameter_constraints,
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "latent_weight": [Interval(Real, 0, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "solver": [StrOptions({"adam", "rmsprop"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "weight_average": [Interval(Real, 0, 1, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, None],
+        "verbose": ["verbose"],
+        "device": [str],
+    }
+
+    @abstractmethod
+    def _make_trainee(self, networks: nn.ModuleDict, frames: torch.Tensor) -> nn.Module:
+        """Return what is trained; the networks are on the model's device."""
+
+    def _make_networks(self, n_bins, generator=None):
+        """Return the networks, with zero weights if there is no generator."""
+        hidden = [int(width) for width in self.hidden_layer_sizes]
+        k = self.n_components
+        return nn.ModuleDict(
+            {
+                "decoder": FrameDecoder([k, *hidden, n_bins], generator, self.activation),
+                "encoder": FrameEncoder([n_bins, *hidden[::-1], self._n_codes * k], generator, self.activation),
+            }
+        )
+
+    _n_codes = 1  # numbers that the encoder gives for each latent
+
+    def _train(self, frames, generator):
+        device = _check_device(self.device)
+        frames = frames.to(torch.float32)
+        networks = self._make_networks(frames.shape[1], generator)
+        networks["decoder"].start_at(frames.mean(0))
+        if self.warm_start and hasattr(self, "weights_"):
+            networks.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights_.items()})
+        networks.to(device)
+        frames = frames.to(device)
+        on_device = torch.Generator(device).manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        try:
+            self._fit_networks(networks, frames, on_device)
+        finally:
+            self.weights_ = to_arrays(networks)
+            self.n_iter_ = max(1, len(self.history_))
+            with torch.no_grad():
+                self._describe(networks, frames)
+
+    def _fit_networks(self, networks, frames, generator):
+        self.history_ = []
+        self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
+
+    def _describe(self, networks, frames):
+        """Set fitted attributes that are measured on the trained networks."""
+        codes = networks["encoder"](frames)[:, : self.n_components]
+        self.noise_std_ = float((frames - networks["decoder"](codes)).square().mean().sqrt())
+
+    def _run(self, trainee, frames, generator, history, **options):
+        from sklearn_gass._training import train  # skorch is slow to import
+
+        settings = {
+            "max_iter": self.max_iter,
+            "average": self.weight_average,
+            "callbacks": self.callbacks,
+            "verbose": self.verbose,
+            **options,
+        }
+        train(trainee, frames, generator=generator, batch_size=self.batch_size, history=history, **settings)
+
+    def _optimiser(self, parameters, learning_rate):
+        if self.solver == "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=learning_rate)
+        return torch.optim.Adam(parameters, lr=learning_rate, betas=self._betas, fused=True)
+
+    _betas = (0.9, 0.999)
+
+    def _frozen_networks(self, dtype, device):
+        return from_arrays(self._make_networks(self.n_features_in_), self.weights_, dtype, device)
+
+    def _decoder(self, dtype, device="cpu"):
+        networks = self._frozen_networks(dtype, device)
+        k, weight = self.n_components, self.latent_weight
+        return Decoder(
+            generate=networks["decoder"],
+            start=lambda frames: networks["encoder"](frames)[:, :k],
+            scale=self.scale_,
+            energy=lambda latents: 0.5 * weight * latents.square().sum(1),
+            critic=(lambda frames: networks["critic"](frames)[:, 0]) if "critic" in networks else None,
+        )
+
+    def _draw_latents(self, n_samples, generator):
+        return torch.randn(n_samples, self.n_components, generator=generator)
+
+
+def _check_device(device):
+    """Return the torch device of that name.
+
+    Raises
+    ------
+    ValueError
+        If this machine or this build of torch has no such device.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return torch.device(device)

@@ -1,0 +1,100 @@
+"""The order of layers: a module imports from lower levels only."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_gass
+
+PACKAGE = Path(sklearn_gass.__file__).parent
+
+# One module or subpackage stands for all in it. Inside a subpackage modules may import each other.
+LEVELS = [
+    {"_random", "_validation", "_signals", "_audio_headers"},
+    {"stft", "divergences", "masks", "datasets", "audio_io", "display"},
+    {"metrics"},
+    {"_multiplicative", "_lbfgs"},
+    {"_decoder", "_networks"},
+    {"_training", "_inference"},
+    {"source_models"},
+    {"separation"},
+    {"persistence"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
+# The command line is a user of the public interface and may import it from the package itself.
+MAY_IMPORT_THE_PACKAGE = {"cli", "__main__"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def unit(path):
+    """Return the module or subpackage, directly under the package, that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """Yield module and name of every import of a file, at its top or in a function; the name is None for a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} has a relative import"
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def imported_units(path):
+    """Yield the units of this package that a file imports; "__init__" for the package itself."""
+    for module, name in imports(path):
+        root, *parts = module.split(".")
+        if root != "sklearn_gass":
+            continue
+        if not parts and name is not None and (PACKAGE / name).with_suffix(".py").exists() | (PACKAGE / name).is_dir():
+            parts = [name]
+        yield parts[0] if parts else "__init__"
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def test_files_were_found():
+    assert {"_inference.py", "separation/_separator.py"} <= set(map(name_of, FILES))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_lower_levels_only(path):
+    own = unit(path)
+    assert own in LEVEL_OF, f"{own} has no level yet: add it to LEVELS of this test"
+    for other in imported_units(path):
+        if other == own or (other == "__init__" and own in MAY_IMPORT_THE_PACKAGE):
+            continue
+        assert other in LEVEL_OF, f"{name_of(path)} imports {other}, which has no level"
+        assert LEVEL_OF[other] < LEVEL_OF[own], f"{name_of(path)} imports {other}, which is no lower level"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_only_one_module_imports_private_names_of_scikit_learn(path):
+    private = [
+        f"{module}.{name}"
+        for module, name in imports(path)
+        if module.split(".")[0] == "sklearn" and any(part.startswith("_") for part in [*module.split("."), name or ""])
+    ]
+    assert bool(private) == (unit(path) == "_validation"), private
+
+
+def test_import_loads_nothing_heavy():
+    """Whatever scikit-learn and torch load themselves does not count."""
+    script = (
+        "import sys, joblib, numpy, scipy, sklearn.utils, torch; before = set(sys.modules); import sklearn_gass; "
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "sklearn_gass" in loaded
+    heavy = {"librosa", "matplotlib", "soundfile", "skorch", "mir_eval", "pandas", "polars", "IPython"}
+    assert not loaded & heavy
