@@ -29,7 +29,8 @@ def score_pair(example, templates):
             audio.separator_.set_params(mask_exponent=exponent)
             separation = audio.separate(example.mixture)
             estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
-            scores[f"NMF, {n_components} templates", exponent] = np.mean(bss_eval(example.references, estimates), axis=1)
+            score = bss_eval(example.references, estimates)
+            scores[f"NMF, {n_components} templates", exponent] = np.mean(score, axis=1)
     return scores
 
 

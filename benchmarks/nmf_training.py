@@ -16,9 +16,6 @@ import os
 import time
 import warnings
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # read when the libraries below load
-
 import numpy as np
 import torch
 from sklearn.decomposition import NMF

@@ -36,6 +36,8 @@ class Decoder:
         Latents (n_frames, n_components) to non-negative frames (n_frames, n_bins); differentiable.
     start : callable
         Frames (n_frames, n_bins) to the latents from which the search starts.
+    n_components : int
+        Number of latents.
     scale : float
         Magnitude that is 1 in the model's unit.
     energy : callable
@@ -49,6 +51,7 @@ class Decoder:
 
     generate: Callable[[Tensor], Tensor]
     start: Callable[[Tensor], Tensor]
+    n_components: int
     scale: float
     energy: Callable[[Tensor], Tensor] = no_energy
     critic: Callable[[Tensor], Tensor] | None = None

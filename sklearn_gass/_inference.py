@@ -4,21 +4,22 @@ For each frame ``x`` of a mixture it minimises over the latents ``h_k`` of all s
 
     d(x || sum_k f_k(h_k)) + sum_k energy_k(h_k) - critic_weight * sum_k critic_k(f_k(h_k))
 
-by limited-memory BFGS from the decoders' own start; decoders that are all linear are solved by multiplicative updates.
-It knows tensors and decoders, never estimators. Everything is done per row, so chunks, subsets and orders of rows
-give the same numbers.
+by limited-memory BFGS; decoders that are all linear are solved by multiplicative updates. The search starts from the
+decoders' own encoders, or from a mixture encoder (see ``_amortisation``), near which it may be told to stay. The engine
+tensors and decoders, never estimators. Everything is done per row, so chunks, subsets and orders of rows give the same
+numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from sklearn_gass._decoder import Decoder, LinearPart
-from sklearn_gass._lbfgs import minimise_rows
+from sklearn_gass._lbfgs import minimise_rows, row_blocks
 from sklearn_gass._multiplicative import GammaPrior, solve_activations
 from sklearn_gass.divergences import DIVERGENCES
 
@@ -51,6 +52,8 @@ def infer(
     *,
     beta_loss: str,
     critic_weight: float = 0.0,
+    start: Callable[[Tensor], Tensor] | None = None,
+    start_weight: float = 0.0,
     max_iter: int = 100,
     tol: float = 1e-3,
     batch_size: int = 1024,
@@ -67,6 +70,11 @@ def infer(
         Name of the divergence, a key of ``divergences.DIVERGENCES``.
     critic_weight : float, default=0.0
         Weight of the critics' scores; decoders without a critic do not take part.
+    start : callable or None, default=None
+        From mixture frames in units of the decoders' mean scale to the free latents of all sources side by side;
+        ``None`` starts each source from its own encoder's view of an equal share of the mixture.
+    start_weight : float, default=0.0
+        Weight of half the squared distance of the free latents from their start.
     max_iter : int, default=100
         Steps at most.
     tol : float, default=1e-3
@@ -79,17 +87,18 @@ def infer(
     Inference
         Latents, estimates and objective of each row.
     """
-    unit = sum(decoder.scale for decoder in decoders) / len(decoders)
-    problem = _Problem(decoders, [decoder.scale / unit for decoder in decoders], beta_loss, critic_weight)
+    problem = Problem(decoders, beta_loss, critic_weight, start, start_weight)
     solve = _solve_linear if problem.is_linear else _search
     latents, estimates, objectives, n_iter = [], [], [], 0
     with torch.no_grad():
-        for chunk in (frames / unit).split(batch_size):
+        for chunk in (frames / problem.unit).split(batch_size):
+            n_rows = len(chunk)
+            chunk = chunk[row_blocks(n_rows, chunk.device)]
             found, steps = solve(chunk, problem, max_iter, tol)
             generated = problem.generate(found)
-            latents.append(found)
-            estimates.append(torch.stack(generated) * unit)
-            objectives.append(problem.objective(chunk, found, generated))
+            latents.append([h[:n_rows] for h in found])
+            estimates.append(torch.stack(generated)[:, :n_rows] * problem.unit)
+            objectives.append(problem.objective(chunk, found, generated)[:n_rows])
             n_iter = max(n_iter, steps)
     return Inference(
         latents=[torch.cat(parts) for parts in zip(*latents, strict=True)],
@@ -100,24 +109,51 @@ def infer(
 
 
 @dataclass(frozen=True)
-class _Problem:
-    """The objective, with magnitudes in units of the decoders' mean scale."""
+class Problem:
+    """Decoders and the objective they share, with magnitudes in units of the decoders' mean scale."""
 
     decoders: Sequence[Decoder]
-    gains: list[float]
     beta_loss: str
-    critic_weight: float
+    critic_weight: float = 0.0
+    start: Callable[[Tensor], Tensor] | None = None
+    start_weight: float = 0.0
 
     @property
     def is_linear(self) -> bool:
+        """Whether multiplicative updates can solve it."""
         return all(decoder.linear is not None for decoder in self.decoders)
 
+    @property
+    def unit(self) -> float:
+        """The decoders' mean scale."""
+        return sum(decoder.scale for decoder in self.decoders) / len(self.decoders)
+
+    @property
+    def gains(self) -> list[float]:
+        """What each decoder's frames are multiplied by to be in that unit."""
+        return [decoder.scale / self.unit for decoder in self.decoders]
+
     def generate(self, latents: Sequence[Tensor]) -> list[Tensor]:
+        """Return the frames of each source."""
         return [d.generate(h) * gain for d, h, gain in zip(self.decoders, latents, self.gains, strict=True)]
+
+    def first_points(self, frames: Tensor) -> Tensor:
+        """Return the free latents of all sources, side by side, from which the search starts."""
+        if self.start is not None:
+            return self.start(frames)
+        share = frames / len(self.decoders)
+        latents = [decoder.start(share / gain) for decoder, gain in zip(self.decoders, self.gains, strict=True)]
+        return torch.cat([_to_free(d, h) for d, h in zip(self.decoders, latents, strict=True)], dim=1)
+
+    def split(self, points: Tensor) -> list[Tensor]:
+        """Return the latents of each source for free latents side by side."""
+        parts = points.split([decoder.n_components for decoder in self.decoders], dim=1)
+        return [_from_free(decoder, part) for decoder, part in zip(self.decoders, parts, strict=True)]
 
     def objective(
         self, frames: Tensor, latents: Sequence[Tensor], generated: Sequence[Tensor], *, constant: bool = True
     ) -> Tensor:
+        """Return the objective of each row, without the distance from the start."""
         value = DIVERGENCES[self.beta_loss](frames, torch.stack(list(generated)).sum(0), constant=constant)
         for decoder, h, frame, gain in zip(self.decoders, latents, generated, self.gains, strict=True):
             value = value + decoder.energy(h)
@@ -126,7 +162,7 @@ class _Problem:
         return value
 
 
-def _solve_linear(frames: Tensor, problem: _Problem, max_iter: int, tol: float) -> tuple[list[Tensor], int]:
+def _solve_linear(frames: Tensor, problem: Problem, max_iter: int, tol: float) -> tuple[list[Tensor], int]:
     parts = [decoder.linear for decoder in problem.decoders if decoder.linear is not None]
     components = torch.cat([part.components * gain for part, gain in zip(parts, problem.gains, strict=True)])
     activations, n_iter = solve_activations(
@@ -146,30 +182,24 @@ def _joint_prior(parts: Sequence[LinearPart]) -> GammaPrior | None:
     return GammaPrior(torch.cat([p.shape for p in priors]), torch.cat([p.rate for p in priors]))
 
 
-def _search(frames: Tensor, problem: _Problem, max_iter: int, tol: float) -> tuple[list[Tensor], int]:
-    """Search latents by their gradients; the non-negative ones of linear decoders in the logarithm."""
-    share = frames / len(problem.decoders)
-    starts = [
-        _to_free(decoder, decoder.start(share / gain))
-        for decoder, gain in zip(problem.decoders, problem.gains, strict=True)
-    ]
-    widths = [start.shape[1] for start in starts]
-    constants = DIVERGENCES[problem.beta_loss](frames, frames)
-    constants -= DIVERGENCES[problem.beta_loss](frames, frames, constant=False)
-
-    def split(points: Tensor) -> list[Tensor]:
-        return [_from_free(d, part) for d, part in zip(problem.decoders, points.split(widths, dim=1), strict=True)]
+def _search(frames: Tensor, problem: Problem, max_iter: int, tol: float) -> tuple[list[Tensor], int]:
+    """Follow the gradient of the latents, of those of linear decoders in the logarithm."""
+    divergence = DIVERGENCES[problem.beta_loss]
+    constants = divergence(frames, frames) - divergence(frames, frames, constant=False)
+    start = problem.first_points(frames)
 
     def objective(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             points = points.detach().requires_grad_()
-            latents = split(points)
+            latents = problem.split(points)
             values = problem.objective(frames[rows], latents, problem.generate(latents), constant=False)
+            if problem.start_weight:
+                values = values + 0.5 * problem.start_weight * (points - start[rows]).square().sum(1)
             (gradients,) = torch.autograd.grad(values.sum(), points)
         return values.detach() + constants[rows], gradients
 
-    points, n_iter = minimise_rows(objective, torch.cat(starts, dim=1), max_iter=max_iter, tol=tol)
-    return split(points), n_iter
+    points, n_iter = minimise_rows(objective, start, max_iter=max_iter, tol=tol)
+    return problem.split(points), n_iter
 
 
 def _to_free(decoder: Decoder, latents: Tensor) -> Tensor:

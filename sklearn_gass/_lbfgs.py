@@ -25,6 +25,15 @@ _SHRINK = 0.3
 _SHORTEST_STEP = 1e-4
 
 
+def row_blocks(n_rows: int, device: torch.device) -> Tensor:
+    """Return row numbers with the last one repeated to fill whole blocks."""
+    return torch.arange(_filled(n_rows), device=device).clamp_(max=n_rows - 1)
+
+
+def _filled(n_rows: int) -> int:
+    return -(-n_rows // _ROW_BLOCK) * _ROW_BLOCK
+
+
 def minimise_rows(objective: Objective, start: Tensor, *, max_iter: int, tol: float) -> tuple[Tensor, int]:
     """Minimise every row's objective.
 
@@ -46,8 +55,7 @@ def minimise_rows(objective: Objective, start: Tensor, *, max_iter: int, tol: fl
     n_iter : int
         Steps of the row that took most.
     """
-    n_rows = len(start)
-    rows = torch.arange(-(-n_rows // _ROW_BLOCK) * _ROW_BLOCK, device=start.device).clamp_(max=n_rows - 1)
+    rows = row_blocks(len(start), start.device)
     best, n_iter = start.clone(), 0
     batch = _Batch(objective, start[rows], rows)
     while n_iter < max_iter and batch.active.any():
@@ -95,7 +103,7 @@ class _Batch:
     def retire(self, done: Tensor) -> None:
         """Stop working on rows: they leave the batch, save those that fill up a block."""
         self.active = self.active & ~done
-        wanted = -(-int(self.active.sum()) // _ROW_BLOCK) * _ROW_BLOCK
+        wanted = _filled(int(self.active.sum()))
         if wanted > 0.9 * len(self.rows):
             return
         keep = torch.argsort(~self.active, stable=True)[:wanted]
@@ -105,7 +113,7 @@ class _Batch:
 
 
 class _History:
-    """The last curvature pairs of every row, as a ring; a pair that a row rejects is stored as zeros and does nothing."""
+    """The last curvature pairs of every row, as a ring; a pair that a row rejects is stored as zeros."""
 
     def __init__(self, gradients: Tensor) -> None:
         self.steps = gradients.new_zeros(_MEMORY, *gradients.shape)

@@ -30,50 +30,25 @@ class GammaPrior:
         return activations @ self.rate - activations.clamp_min(floor).log() @ (self.shape - 1)
 
 
-def quotients(frames: Tensor, reconstruction: Tensor, beta_loss: str) -> tuple[Tensor, Tensor | None, float]:
-    """Return the positive and negative parts of the divergence's slope and the exponent of the update.
-
-    A negative part of ``None`` stands for all ones (Kullback-Leibler), which saves a matrix product.
-    """
-    safe = reconstruction.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
-    if beta_loss == "kullback-leibler":
-        return frames / safe, None, 1.0
-    if beta_loss == "frobenius":
-        return frames, reconstruction, 1.0
-    return frames / safe**2, 1.0 / safe, 0.5
-
-
 def update_activations(
     frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, prior: GammaPrior | None = None
 ) -> Tensor:
     """Return the next activations, shape (n_frames, n_components)."""
-    positive, negative, exponent = quotients(frames, activations @ components, beta_loss)
-    numerator = positive @ components.T
-    denominator = components.sum(1) if negative is None else negative @ components.T
+    numerator, denominator = _slope_parts(frames, activations, components, beta_loss)
     if prior is not None:
         inverse = 1.0 / activations.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
         pull, push = (prior.shape - 1).clamp_min(0) * inverse, (1 - prior.shape).clamp_min(0) * inverse
         if beta_loss == "frobenius":
-            return torch.where(
-                prior.shape > 1,
-                activations * _positive_root(denominator, numerator - prior.rate, pull),
-                _step(activations, numerator, denominator + prior.rate + push, exponent),
-            )
+            factor = _positive_root(denominator, numerator - prior.rate, pull)
+            return activations * torch.where(prior.shape > 1, factor, numerator / (denominator + prior.rate + push))
         numerator, denominator = numerator + pull, denominator + prior.rate + push
-    return _step(activations, numerator, denominator, exponent)
+    ratio = numerator / denominator.clamp_min(torch.finfo(frames.dtype).tiny ** 0.5)
+    return activations * (ratio.sqrt() if beta_loss == "itakura-saito" else ratio)
 
 
 def update_components(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> Tensor:
     """Return the next components, shape (n_components, n_bins)."""
-    positive, negative, exponent = quotients(frames, activations @ components, beta_loss)
-    numerator = activations.T @ positive
-    denominator = activations.sum(0)[:, None] if negative is None else activations.T @ negative
-    return _step(components, numerator, denominator, exponent)
-
-
-def _step(factor: Tensor, numerator: Tensor, denominator: Tensor, exponent: float) -> Tensor:
-    ratio = numerator / denominator.clamp_min(torch.finfo(factor.dtype).tiny ** 0.5)
-    return factor * (ratio if exponent == 1.0 else ratio.sqrt())
+    return update_activations(frames.T, components.T, activations.T, beta_loss).T
 
 
 def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -84,6 +59,17 @@ def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     tiny = torch.finfo(a.dtype).tiny ** 0.5
     root = (b.square() + 4 * a * c).sqrt()
     return torch.where(b > 0, (b + root) / (2 * a).clamp_min(tiny), 2 * c / (root - b).clamp_min(tiny))
+
+
+def _slope_parts(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> tuple[Tensor, Tensor]:
+    """Return the negative and positive parts of the divergence's slope in the activations."""
+    if beta_loss == "frobenius":
+        return frames @ components.T, activations @ (components @ components.T)
+    reconstruction = (activations @ components).clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
+    if beta_loss == "kullback-leibler":
+        return (frames / reconstruction) @ components.T, components.sum(1)
+    inverse = 1.0 / reconstruction
+    return (frames * inverse.square()) @ components.T, inverse @ components.T
 
 
 def solve_activations(

@@ -1,8 +1,8 @@
 """The loop that trains neural source models: a private skorch net over one tensor of frames.
 
-What is done with a minibatch is the business of a `Trainee`; the net brings epochs, history and callbacks, lets learning
-rates fall linearly to zero, and keeps the last finite weights. Nets live only inside `fit`, and this module is imported
-only there, since skorch takes a while to load.
+What is done with a minibatch is the business of a `Trainee`; the net brings epochs, history and callbacks, lets
+learning rates fall linearly to zero, and keeps the last finite weights. Nets live only inside `fit`, and this module is
+imported only there, since skorch takes a while to load.
 """
 
 from __future__ import annotations

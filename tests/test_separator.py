@@ -65,12 +65,13 @@ class TestSum:
         np.testing.assert_allclose(mixture, data.mixture, rtol=1e-6)
 
     @settings(deadline=None, max_examples=50)
-    @given(mixture=hnp.arrays(np.float64, (3, 12), elements=st.floats(0, 1e6)))
+    @given(mixture=hnp.arrays(np.float64, (3, 12), elements=st.floats(0, 1e6, allow_subnormal=False)))
     def test_for_any_mixture(self, mixture, fitted):
         separated = fitted.transform(mixture)
         assert np.isfinite(separated).all()
         assert (separated >= 0).all()
-        np.testing.assert_allclose(fitted.inverse_transform(separated), mixture, rtol=1e-6)
+        # shares of the smallest normal numbers are subnormal, which have fewer digits
+        np.testing.assert_allclose(fitted.inverse_transform(separated), mixture, rtol=1e-6, atol=1e-300)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("beta_loss", LOSSES)

@@ -71,7 +71,8 @@ scores = {
     "ideal ratio mask": ideal_ratio_mask_bound(example.references),
 }
 for name, score in scores.items():
-    print(f"{name:>16}:  SDR {score.sdr.mean():5.1f}  SIR {score.sir.mean():5.1f}  SAR {score.sar.mean():5.1f}")
+    sdr, sir, sar = np.mean(score, axis=1)
+    print(f"{name:>16}:  SDR {sdr:5.1f}  SIR {sir:5.1f}  SAR {sar:5.1f}")
 
 # %%
 # The mask exponent can be set on a fitted separator, since it acts at separation only. The louder source of a bin gets
@@ -80,5 +81,6 @@ for name, score in scores.items():
 for exponent in (0.5, 1, 2, 4, np.inf):
     audio.separator_.set_params(mask_exponent=exponent)
     separation = audio.separate(example.mixture)
-    score = bss_eval(example.references, np.stack([separation[speaker] for speaker in example.reference_speakers]))
-    print(f"exponent {exponent:>4}:  SDR {score.sdr.mean():5.1f}  SIR {score.sir.mean():5.1f}  SAR {score.sar.mean():5.1f}")
+    estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
+    sdr, sir, sar = np.mean(bss_eval(example.references, estimates), axis=1)
+    print(f"{f'exponent {exponent}':>16}:  SDR {sdr:5.1f}  SIR {sir:5.1f}  SAR {sar:5.1f}")

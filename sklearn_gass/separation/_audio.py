@@ -260,8 +260,8 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
             waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
             if reset:
                 # left by an earlier fit on an array
-                vars(self).pop("n_features_in_", None)
-                vars(self).pop("feature_names_in_", None)
+                self.__dict__.pop("n_features_in_", None)
+                self.__dict__.pop("feature_names_in_", None)
             if isinstance(y, str):
                 return waves
             if y is None:

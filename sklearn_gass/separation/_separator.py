@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 from sklearn_gass._inference import Inference, infer
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import (
-    BaseComposition,
     HasMethods,
     Interval,
     StrOptions,
@@ -28,10 +27,12 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.masks import ratio_masks
+from sklearn_gass.separation._composition import SourceModelComposition
+from sklearn_gass.separation._mixture_encoder import fit_mixture_encoder, load_mixture_encoder
 from sklearn_gass.source_models import NMFSourceModel
 
 
-class SupervisedSeparator(TransformerMixin, BaseComposition):
+class SupervisedSeparator(TransformerMixin, SourceModelComposition):
     """Separate mixture frames into two or more sources with a generative model of each.
 
     `fit` trains one source model per label on clean frames. `transform` explains each frame of a mixture as a sum of
@@ -52,10 +53,19 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         one. Takes effect at `transform`.
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"} or None, default=None
         Divergence between mixture and the sum of estimates; ``None`` takes the one the source models share.
+    start : {"mixture", "source"}, default="mixture"
+        Where the latent search starts: from an encoder of mixtures, trained in `fit` on synthetic mixtures of the
+        training frames, or from what each source model's own encoder makes of an equal share of the mixture. Linear
+        models alone need neither.
+    start_weight : float, default=10.0
+        With ``start="mixture"``, weight of half the squared distance of the latents from the start: how far the search
+        may go to explain the mixture better. Takes effect at `transform`.
+    start_max_iter : int, default=600
+        Steps of the mixture encoder's training.
     max_iter : int, default=100
         Steps of the latent search at most.
-    tol : float, default=1e-4
-        The search of a frame ends when a step improves it by less than this, relatively.
+    tol : float, default=1e-3
+        The search of a frame ends when steps improve it by less than this, relatively.
     batch_size : int, default=1024
         Frames searched at a time. Bounds memory; results do not depend on it.
     memory : str, joblib.Memory or None, default=None
@@ -63,6 +73,8 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         matter only at `transform` fits each source model once.
     n_jobs : int or None, default=None
         Source models fitted in parallel, as in joblib.
+    device : str, default="cpu"
+        Where to search and to train the mixture encoder, as torch names it.
     random_state : int, RandomState instance or None, default=None
         Seed given to every source model that has none of its own; the same for all, so that renaming the sources
         only permutes the output.
@@ -73,6 +85,8 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         Sorted labels of the sources.
     source_models_ : list of source models
         Fitted models, in the order of `classes_`.
+    mixture_encoder_ : dict of str to ndarray or None
+        Weights of the mixture encoder by name.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -106,11 +120,15 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         "critic_weight": [Interval(Real, 0, None, closed="left")],
         "mask_exponent": [Interval(Real, 0, None, closed="right")],
         "beta_loss": [StrOptions(set(DIVERGENCES)), None],
+        "start": [StrOptions({"mixture", "source"})],
+        "start_weight": [Interval(Real, 0, None, closed="left")],
+        "start_max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
+        "device": [str],
         "random_state": ["random_state"],
     }
 
@@ -121,22 +139,30 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         critic_weight=0.0,
         mask_exponent=2.0,
         beta_loss=None,
+        start="mixture",
+        start_weight=10.0,
+        start_max_iter=600,
         max_iter=100,
-        tol=1e-4,
+        tol=1e-3,
         batch_size=1024,
         memory=None,
         n_jobs=None,
+        device="cpu",
         random_state=None,
     ):
         self.source_model = source_model
         self.critic_weight = critic_weight
         self.mask_exponent = mask_exponent
         self.beta_loss = beta_loss
+        self.start = start
+        self.start_weight = start_weight
+        self.start_max_iter = start_max_iter
         self.max_iter = max_iter
         self.tol = tol
         self.batch_size = batch_size
         self.memory = memory
         self.n_jobs = n_jobs
+        self.device = device
         self.random_state = random_state
 
     @classmethod
@@ -169,11 +195,14 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         models = [separator.source_model[i][1] for i in order]
         for model in models:
             check_is_fitted(model)
-        names = [getattr(model, "feature_names_in_", None) for model in models]
-        if names[0] is not None and all(np.array_equal(names[0], others) for others in names[1:]):
+        names = [model.feature_names_in_ for model in models if hasattr(model, "feature_names_in_")]
+        if len(names) == len(models) and all(np.array_equal(names[0], others) for others in names[1:]):
             separator.feature_names_in_ = names[0]
         separator.classes_ = np.asarray(labels)[order]
-        return separator._set_models(models)
+        separator._set_models(models)
+        seed = derive_seed(separator.random_state)
+        separator._set_start([model.sample(_N_SAMPLES, random_state=seed) for model in models], seed)
+        return separator
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
@@ -202,12 +231,12 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         seed = derive_seed(self.random_state)
         models = [seed_if_unseeded(clone(model), seed) for model in self._models_in_order()]
         self._objective_loss(models)
+        frames = [X[codes == code] for code in range(len(models))]
         fit_model = check_memory(self.memory).cache(_fit_model)
-        return self._set_models(
-            Parallel(n_jobs=self.n_jobs)(
-                delayed(fit_model)(model, X[codes == code]) for code, model in enumerate(models)
-            )
-        )
+        jobs = (delayed(fit_model)(model, own) for model, own in zip(models, frames, strict=True))
+        self._set_models(Parallel(n_jobs=self.n_jobs)(jobs))
+        self._set_start(frames, seed)
+        return self
 
     def transform(self, X):
         """Separate the frames of a mixture.
@@ -308,70 +337,32 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         bins = check_feature_names_in(self, input_features)
         return np.asarray([f"{label}_{name}" for label in self.classes_ for name in bins], dtype=object)
 
-    def get_params(self, deep=True):
-        """Return the parameters, those of the source models included if `deep`.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the parameters of the source models.
-
-        Returns
-        -------
-        params : dict
-            Parameter names mapped to their values.
-        """
-        if isinstance(self.source_model, list):
-            return self._get_params("source_model", deep=deep)
-        return super().get_params(deep=deep)
-
-    def set_params(self, **params):
-        """Set parameters, those of source models by ``source_model__<name>`` or ``<label>__<name>``.
-
-        Parameters
-        ----------
-        **params : dict
-            New values.
-
-        Returns
-        -------
-        self : SupervisedSeparator
-            The separator itself.
-        """
-        return self._set_params("source_model", **params)
-
     @property
     def _n_features_out(self) -> int:
         return len(self.classes_) * self.n_features_in_
 
-    def _listed_labels(self):
-        """Return the labels of a list of models after checking it."""
-        items = self.source_model
-        if not all(isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) for item in items):
-            raise ValueError("source_model must be a source model or a list of (label, source model) with str labels.")
-        labels = [label for label, _ in items]
-        self._validate_names(labels)
-        return labels
-
-    def _models_in_order(self):
-        """Return an unfitted source model for each of `classes_`."""
-        if not isinstance(self.source_model, list):
-            model = NMFSourceModel() if self.source_model is None else self.source_model
-            return [model] * len(self.classes_)
-        check_same_labels([str(label) for label in self.classes_], self._listed_labels())
-        models = dict(self.source_model)
-        return [models[str(label)] for label in self.classes_]
-
     def _set_models(self, models):
         widths = {model.n_features_in_ for model in models}
-        if hasattr(self, "n_features_in_"):
-            widths.add(self.n_features_in_)
+        widths.add(getattr(self, "n_features_in_", models[0].n_features_in_))
         if len(widths) > 1:
             raise ValueError(f"The source models differ in their number of bins, or from X: {sorted(widths)}.")
         self.source_models_ = models
         self.n_features_in_ = models[0].n_features_in_
         self.n_iter_ = max(model.n_iter_ for model in models)
-        return self
+
+    def _set_start(self, frames, seed):
+        """Train the mixture encoder on clean frames of each source if it is wanted and not all models are linear."""
+        self.mixture_encoder_ = None
+        if self.start == "mixture" and not all(isinstance(model, NMFSourceModel) for model in self.source_models_):
+            order = self._search_order()
+            self.mixture_encoder_ = check_memory(self.memory).cache(fit_mixture_encoder)(
+                [self.source_models_[i] for i in order],
+                [frames[i] for i in order],
+                self._objective_loss(self.source_models_),
+                self.start_max_iter,
+                seed,
+                self.device,
+            )
 
     def _objective_loss(self, models):
         losses = {model.beta_loss for model in models}
@@ -382,17 +373,22 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         return self.beta_loss or losses.pop()
 
     def _separate(self, X):
-        return ratio_masks(self._infer(X).estimates.numpy(), self.mask_exponent) * X
+        return ratio_masks(self._infer(X).estimates.cpu().numpy(), self.mask_exponent) * X
 
     def _infer(self, X) -> Inference:
-        frames = torch.tensor(X)
-        decoders = [model._decoder(frames.dtype) for model in self.source_models_]
-        order = self._search_order([decoder.scale for decoder in decoders])
+        frames = torch.tensor(X, device=self.device)
+        order = self._search_order()
+        decoders = [self.source_models_[i]._decoder(frames.dtype, self.device) for i in order]
+        start = None
+        if self.start == "mixture" and self.mixture_encoder_ is not None:
+            start = load_mixture_encoder(decoders, X.shape[1], self.mixture_encoder_, frames.dtype, self.device)
         found = infer(
             frames,
-            [decoders[i] for i in order],
+            decoders,
             beta_loss=self._objective_loss(self.source_models_),
             critic_weight=self.critic_weight,
+            start=start,
+            start_weight=0.0 if start is None else self.start_weight,
             max_iter=self.max_iter,
             tol=self.tol,
             batch_size=self.batch_size,
@@ -400,8 +396,9 @@ class SupervisedSeparator(TransformerMixin, BaseComposition):
         places = np.argsort(order)
         return replace(found, latents=[found.latents[i] for i in places], estimates=found.estimates[places])
 
-    def _search_order(self, scales):
+    def _search_order(self):
         """Return an order of the models that their labels have no part in, since rounding depends on the order."""
+        scales = [model.scale_ for model in self.source_models_]
 
         def key(i):
             return scales[i], joblib.hash(self.source_models_[i]) if scales.count(scales[i]) > 1 else ""
@@ -434,3 +431,6 @@ def _magnitude_sdr(references, estimates):
     signal = np.sum(references.astype(np.float64) ** 2, axis=(1, 2))
     error = np.sum((references - estimates).astype(np.float64) ** 2, axis=(1, 2))
     return 10 * np.log10((signal + tiny) / (error + np.finfo(np.float64).eps * signal + tiny))
+
+
+_N_SAMPLES = 2000

@@ -29,7 +29,9 @@ class BaseAutoencoderSourceModel(BaseNeuralSourceModel):
         if self.early_stopping:
             n_held_out = max(1, round(self.validation_fraction * len(frames)))
             if n_held_out == len(frames):
-                raise ValueError(f"early_stopping needs frames to train on and to hold out, got {len(frames)} sample(s).")
+                raise ValueError(
+                    f"early_stopping needs frames to hold out and others to train on, got {len(frames)} sample."
+                )
             order = torch.randperm(len(frames), generator=generator, device=frames.device)
             frames, held_out = frames[order[n_held_out:]], frames[order[:n_held_out]]
         self.history_ = []

@@ -108,6 +108,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         return Decoder(
             generate=networks["decoder"],
             start=lambda frames: networks["encoder"](frames)[:, :k],
+            n_components=k,
             scale=self.scale_,
             energy=lambda latents: 0.5 * weight * latents.square().sum(1),
             critic=(lambda frames: networks["critic"](frames)[:, 0]) if "critic" in networks else None,

@@ -146,6 +146,7 @@ class NMFSourceModel(BaseSourceModel):
         return Decoder(
             generate=lambda activations: activations @ components,
             start=lambda frames: solve_activations(frames, components, self.beta_loss, prior=prior, max_iter=20)[0],
+            n_components=len(components),
             scale=self.scale_,
             energy=prior.energy if prior is not None else no_energy,
             linear=LinearPart(components, prior),
