@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from sklearn_gass._decoder import Decoder, LinearPart
-from sklearn_gass._lbfgs import minimise_rows, row_blocks
+from sklearn_gass._lbfgs import follow_rmsprop, minimise_rows, row_blocks
 from sklearn_gass._multiplicative import GammaPrior, solve_activations
 from sklearn_gass.divergences import DIVERGENCES
 
@@ -52,8 +53,10 @@ def infer(
     *,
     beta_loss: str,
     critic_weight: float = 0.0,
+    critics: Sequence[Callable[[Tensor], Tensor]] | None = None,
     start: Callable[[Tensor], Tensor] | None = None,
     start_weight: float = 0.0,
+    solver: str = "lbfgs",
     max_iter: int = 100,
     tol: float = 1e-3,
     batch_size: int = 1024,
@@ -69,12 +72,17 @@ def infer(
     beta_loss : str
         Name of the divergence, a key of ``divergences.DIVERGENCES``.
     critic_weight : float, default=0.0
-        Weight of the critics' scores; decoders without a critic do not take part.
+        Weight of the critics' scores.
+    critics : sequence of callable or None, default=None
+        From frames of each source in units of the decoders' mean scale to a score of each row; ``None`` asks the
+        decoders' own critics, and decoders without one do not take part.
     start : callable or None, default=None
         From mixture frames in units of the decoders' mean scale to the free latents of all sources side by side;
         ``None`` starts each source from its own encoder's view of an equal share of the mixture.
     start_weight : float, default=0.0
         Weight of half the squared distance of the free latents from their start.
+    solver : {"lbfgs", "rmsprop"}, default="lbfgs"
+        Limited-memory BFGS, or `max_iter` steps of RMSprop at a rate of 0.001.
     max_iter : int, default=100
         Steps at most.
     tol : float, default=1e-3
@@ -87,14 +95,17 @@ def infer(
     Inference
         Latents, estimates and objective of each row.
     """
-    problem = Problem(decoders, beta_loss, critic_weight, start, start_weight)
-    solve = _solve_linear if problem.is_linear else _search
+    problem = Problem(decoders, beta_loss, critic_weight, critics, start, start_weight)
+    minimise = {"lbfgs": partial(minimise_rows, tol=tol), "rmsprop": follow_rmsprop}[solver]
     latents, estimates, objectives, n_iter = [], [], [], 0
     with torch.no_grad():
         for chunk in (frames / problem.unit).split(batch_size):
             n_rows = len(chunk)
             chunk = chunk[row_blocks(n_rows, chunk.device)]
-            found, steps = solve(chunk, problem, max_iter, tol)
+            if problem.is_linear:
+                found, steps = _solve_linear(chunk, problem, max_iter, tol)
+            else:
+                found, steps = _search(chunk, problem, partial(minimise, max_iter=max_iter))
             generated = problem.generate(found)
             latents.append([h[:n_rows] for h in found])
             estimates.append(torch.stack(generated)[:, :n_rows] * problem.unit)
@@ -115,6 +126,7 @@ class Problem:
     decoders: Sequence[Decoder]
     beta_loss: str
     critic_weight: float = 0.0
+    critics: Sequence[Callable[[Tensor], Tensor]] | None = None
     start: Callable[[Tensor], Tensor] | None = None
     start_weight: float = 0.0
 
@@ -155,11 +167,18 @@ class Problem:
     ) -> Tensor:
         """Return the objective of each row, without the distance from the start."""
         value = DIVERGENCES[self.beta_loss](frames, torch.stack(list(generated)).sum(0), constant=constant)
-        for decoder, h, frame, gain in zip(self.decoders, latents, generated, self.gains, strict=True):
+        for decoder, h in zip(self.decoders, latents, strict=True):
             value = value + decoder.energy(h)
-            if self.critic_weight and decoder.critic is not None:
-                value = value - self.critic_weight * decoder.critic(frame / gain)
+        if self.critic_weight:
+            for scores in self._scores(generated):
+                value = value - self.critic_weight * scores
         return value
+
+    def _scores(self, generated: Sequence[Tensor]) -> list[Tensor]:
+        if self.critics is not None:
+            return [critic(frame) for critic, frame in zip(self.critics, generated, strict=True)]
+        own = zip(self.decoders, generated, self.gains, strict=True)
+        return [decoder.critic(frame / gain) for decoder, frame, gain in own if decoder.critic is not None]
 
 
 def _solve_linear(frames: Tensor, problem: Problem, max_iter: int, tol: float) -> tuple[list[Tensor], int]:
@@ -182,7 +201,7 @@ def _joint_prior(parts: Sequence[LinearPart]) -> GammaPrior | None:
     return GammaPrior(torch.cat([p.shape for p in priors]), torch.cat([p.rate for p in priors]))
 
 
-def _search(frames: Tensor, problem: Problem, max_iter: int, tol: float) -> tuple[list[Tensor], int]:
+def _search(frames: Tensor, problem: Problem, minimise: Callable[..., tuple[Tensor, int]]) -> tuple[list[Tensor], int]:
     """Follow the gradient of the latents, of those of linear decoders in the logarithm."""
     divergence = DIVERGENCES[problem.beta_loss]
     constants = divergence(frames, frames) - divergence(frames, frames, constant=False)
@@ -198,7 +217,7 @@ def _search(frames: Tensor, problem: Problem, max_iter: int, tol: float) -> tupl
             (gradients,) = torch.autograd.grad(values.sum(), points)
         return values.detach() + constants[rows], gradients
 
-    points, n_iter = minimise_rows(objective, start, max_iter=max_iter, tol=tol)
+    points, n_iter = minimise(objective, start)
     return problem.split(points), n_iter
 
 

@@ -67,6 +67,33 @@ def minimise_rows(objective: Objective, start: Tensor, *, max_iter: int, tol: fl
     return best, n_iter
 
 
+def follow_rmsprop(objective: Objective, start: Tensor, *, max_iter: int) -> tuple[Tensor, int]:
+    """Take a fixed number of RMSprop steps at a rate of 0.001, as the method's paper does.
+
+    Parameters
+    ----------
+    objective : callable
+        Values and gradients for points and the rows they belong to.
+    start : Tensor of shape (n_rows, n_variables)
+        First points.
+    max_iter : int
+        Steps.
+
+    Returns
+    -------
+    points : Tensor of shape (n_rows, n_variables)
+        Last points.
+    n_iter : int
+        Steps.
+    """
+    points, rows = start.clone(), torch.arange(len(start), device=start.device)
+    optimiser = torch.optim.RMSprop([points], lr=1e-3)
+    for _ in range(max_iter):
+        points.grad = objective(points, rows)[1]
+        optimiser.step()
+    return points, max_iter
+
+
 class _Batch:
     """Points, values, gradients and curvature of the rows at work, and of a few finished ones that fill up a block."""
 

@@ -42,12 +42,12 @@ class MLP(nn.Module):
         )
         self.activation = ACTIVATIONS[activation]
         with torch.no_grad():
-            for layer in self.layers:
+            for n_in, layer in zip(sizes[:-1], self.layers, strict=True):
                 for parameter in layer.parameters():
                     if generator is None:
                         parameter.zero_()
                     else:
-                        bound = 1 / math.sqrt(layer.in_features)
+                        bound = 1 / math.sqrt(n_in)
                         parameter.copy_(torch.empty_like(parameter).uniform_(-bound, bound, generator=generator))
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -87,6 +87,25 @@ ACTIVATIONS = {
     "tanh": torch.tanh,
     "softplus": functional.softplus,
 }
+
+
+def slopes(critic: FrameEncoder, features: Tensor) -> Tensor:
+    """Return the gradient of a critic's scores at ``log1p`` frames, in a way that can be differentiated again.
+
+    Parameters
+    ----------
+    critic : FrameEncoder
+        The critic.
+    features : Tensor of shape (n_frames, n_bins)
+        Points at which to take the gradient.
+
+    Returns
+    -------
+    gradients : Tensor of shape (n_frames, n_bins)
+        Gradient at each point.
+    """
+    features = features.detach().requires_grad_()
+    return torch.autograd.grad(critic.read(features).sum(), features, create_graph=True)[0]
 
 
 def to_arrays(module: nn.Module) -> StateDict:

@@ -132,10 +132,7 @@ class _FrameNet(NeuralNet):
             return super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interruption:
             # skorch's callbacks end training by raising this themselves; a signal interrupts some other instruction
-            traceback = interruption.__traceback__
-            while traceback.tb_next is not None:
-                traceback = traceback.tb_next
-            if traceback.tb_frame.f_code.co_code[traceback.tb_lasti] == dis.opmap["RAISE_VARARGS"]:
+            if _is_explicit(interruption):
                 raise _StoppedError from interruption
             raise
 
@@ -232,6 +229,14 @@ class _KeepFinite(Callback):
         if not (torch.isfinite(losses).all() and _all_finite(weights)):
             raise _NotFiniteError
         self.weights = [p.detach().clone() for p in weights]
+
+
+def _is_explicit(error: BaseException) -> bool:
+    """Tell whether an exception comes from a ``raise`` statement, not from a signal."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def _all_finite(weights: Sequence[Tensor]) -> bool:

@@ -19,9 +19,10 @@ LEVELS = [
     {"_multiplicative", "_lbfgs"},
     {"_decoder", "_networks"},
     {"_training", "_inference"},
+    {"_mixtures"},
     {"source_models"},
     {"separation"},
-    {"persistence"},
+    {"persistence", "paper"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -75,6 +75,18 @@ class TestUpdates:
             before = after
 
     @pytest.mark.parametrize("beta_loss", LOSSES)
+    def test_activations_far_above_the_best_with_a_strong_prior(self, beta_loss):
+        """A step by the plain ratio of slopes overshoots here for Gaussian outputs."""
+        frames, components = torch.ones(1, 5).double(), torch.ones(2, 5).double()
+        prior = GammaPrior(torch.full((2,), 19.0).double(), torch.ones(2).double())
+        activations = torch.full((1, 2), 6.0).double()
+        values = []
+        for _ in range(20):
+            values.append(float(DIVERGENCES[beta_loss](frames, activations @ components) + prior.energy(activations)))
+            activations = update_activations(frames, activations, components, beta_loss, prior)
+        assert np.diff(values).max() <= 1e-9
+
+    @pytest.mark.parametrize("beta_loss", LOSSES)
     def test_end_at_a_stationary_point_of_the_posterior(self, beta_loss, rng):
         """With shapes above one the best activations lie inside, where the gradient must vanish."""
         frames = torch.from_numpy(rng.gamma(2, 1, (6, 8)))

@@ -400,7 +400,8 @@ class TestFittedModels:
         np.testing.assert_array_equal(mixed.source_models_[0].components_, before)
         assert mixed.source_models_[0].scale_ == frozen.scale_
         assert mixed.source_models_[1].n_components == 2
-        np.testing.assert_allclose(mixed.inverse_transform(mixed.transform(data.mixture)), data.mixture)
+        joined = SupervisedSeparator.from_fitted([("a", frozen), ("b", mixed.source_models_[1])])
+        np.testing.assert_array_equal(mixed.transform(data.mixture), joined.transform(data.mixture))
 
     def test_frozen_ones_of_other_frames(self, separator, fitted, make_sources):
         data = make_sources(2)

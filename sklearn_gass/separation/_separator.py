@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_gass._inference import Inference, infer
-from sklearn_gass._random import derive_seed, seed_if_unseeded
+from sklearn_gass._random import derive_seed, seed_if_unseeded, torch_generator
 from sklearn_gass._validation import (
     HasMethods,
     Interval,
@@ -28,8 +28,7 @@ from sklearn_gass._validation import (
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.masks import ratio_masks
 from sklearn_gass.separation._composition import SourceModelComposition
-from sklearn_gass.separation._mixture_encoder import fit_mixture_encoder, load_mixture_encoder
-from sklearn_gass.source_models import NMFSourceModel
+from sklearn_gass.separation._learned import LearnedFromMixtures, learn_from_mixtures
 
 
 class SupervisedSeparator(TransformerMixin, SourceModelComposition):
@@ -53,15 +52,23 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         one. Takes effect at `transform`.
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"} or None, default=None
         Divergence between mixture and the sum of estimates; ``None`` takes the one the source models share.
-    start : {"mixture", "source"}, default="mixture"
+    start : {"mixture", "source", "random"}, default="mixture"
         Where the latent search starts: from an encoder of mixtures, trained in `fit` on synthetic mixtures of the
-        training frames, or from what each source model's own encoder makes of an equal share of the mixture. Linear
-        models alone need neither.
+        training frames, from what each source model's own encoder makes of an equal share of the mixture, or from the
+        same random latents for every frame. Linear models alone need none of them.
     start_weight : float, default=10.0
         With ``start="mixture"``, weight of half the squared distance of the latents from the start: how far the search
         may go to explain the mixture better. Takes effect at `transform`.
     start_max_iter : int, default=600
         Steps of the mixture encoder's training.
+    critic : {"mixture", "source"}, default="mixture"
+        Who judges: critics trained in `fit` to tell frames of each source from the same with others leaking in, or
+        those that adversarially trained source models bring along.
+    critic_max_iter : int, default=400
+        Steps of the training of these critics.
+    solver : {"lbfgs", "rmsprop"}, default="lbfgs"
+        How latents are searched: by limited-memory BFGS, or by `max_iter` steps of RMSprop at a rate of 0.001 as in the
+        method's paper.
     max_iter : int, default=100
         Steps of the latent search at most.
     tol : float, default=1e-3
@@ -85,8 +92,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         Sorted labels of the sources.
     source_models_ : list of source models
         Fitted models, in the order of `classes_`.
-    mixture_encoder_ : dict of str to ndarray or None
-        Weights of the mixture encoder by name.
+    learned_ : LearnedFromMixtures
+        Weights of the mixture encoder and of the leakage critics.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -120,9 +127,12 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         "critic_weight": [Interval(Real, 0, None, closed="left")],
         "mask_exponent": [Interval(Real, 0, None, closed="right")],
         "beta_loss": [StrOptions(set(DIVERGENCES)), None],
-        "start": [StrOptions({"mixture", "source"})],
+        "start": [StrOptions({"mixture", "source", "random"})],
         "start_weight": [Interval(Real, 0, None, closed="left")],
         "start_max_iter": [Interval(Integral, 1, None, closed="left")],
+        "critic": [StrOptions({"mixture", "source"})],
+        "critic_max_iter": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions({"lbfgs", "rmsprop"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -142,6 +152,9 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         start="mixture",
         start_weight=10.0,
         start_max_iter=600,
+        critic="mixture",
+        critic_max_iter=400,
+        solver="lbfgs",
         max_iter=100,
         tol=1e-3,
         batch_size=1024,
@@ -157,6 +170,9 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         self.start = start
         self.start_weight = start_weight
         self.start_max_iter = start_max_iter
+        self.critic = critic
+        self.critic_max_iter = critic_max_iter
+        self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
         self.batch_size = batch_size
@@ -201,7 +217,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         separator.classes_ = np.asarray(labels)[order]
         separator._set_models(models)
         seed = derive_seed(separator.random_state)
-        separator._set_start([model.sample(_N_SAMPLES, random_state=seed) for model in models], seed)
+        separator._learn([model.sample(_N_SAMPLES, random_state=seed) for model in models], seed)
         return separator
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -235,7 +251,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         fit_model = check_memory(self.memory).cache(_fit_model)
         jobs = (delayed(fit_model)(model, own) for model, own in zip(models, frames, strict=True))
         self._set_models(Parallel(n_jobs=self.n_jobs)(jobs))
-        self._set_start(frames, seed)
+        self._learn(frames, seed)
         return self
 
     def transform(self, X):
@@ -350,16 +366,17 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         self.n_features_in_ = models[0].n_features_in_
         self.n_iter_ = max(model.n_iter_ for model in models)
 
-    def _set_start(self, frames, seed):
-        """Train the mixture encoder on clean frames of each source if it is wanted and not all models are linear."""
-        self.mixture_encoder_ = None
-        if self.start == "mixture" and not all(isinstance(model, NMFSourceModel) for model in self.source_models_):
+    def _learn(self, frames, seed):
+        """Train what is learned from mixtures of clean frames of each source, unless all models are linear."""
+        self.learned_ = LearnedFromMixtures()
+        if any(model._decoder(torch.float32).linear is None for model in self.source_models_):
             order = self._search_order()
-            self.mixture_encoder_ = check_memory(self.memory).cache(fit_mixture_encoder)(
+            self.learned_ = check_memory(self.memory).cache(learn_from_mixtures)(
                 [self.source_models_[i] for i in order],
                 [frames[i] for i in order],
                 self._objective_loss(self.source_models_),
-                self.start_max_iter,
+                self.start_max_iter if self.start == "mixture" else 0,
+                self.critic_max_iter if self.critic == "mixture" else 0,
                 seed,
                 self.device,
             )
@@ -378,23 +395,31 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
     def _infer(self, X) -> Inference:
         frames = torch.tensor(X, device=self.device)
         order = self._search_order()
-        decoders = [self.source_models_[i]._decoder(frames.dtype, self.device) for i in order]
-        start = None
-        if self.start == "mixture" and self.mixture_encoder_ is not None:
-            start = load_mixture_encoder(decoders, X.shape[1], self.mixture_encoder_, frames.dtype, self.device)
+        n_bins, dtype, device = X.shape[1], frames.dtype, self.device
+        decoders = [self.source_models_[i]._decoder(dtype, device) for i in order]
+        encoder = self.learned_.load_encoder(decoders, n_bins, dtype, device) if self.start == "mixture" else None
+        critics = self.learned_.load_critics(len(order), n_bins, dtype, device) if self.critic == "mixture" else None
         found = infer(
             frames,
             decoders,
             beta_loss=self._objective_loss(self.source_models_),
             critic_weight=self.critic_weight,
-            start=start,
-            start_weight=0.0 if start is None else self.start_weight,
+            critics=critics,
+            start=self._random_start(decoders) if self.start == "random" else encoder,
+            start_weight=0.0 if encoder is None else self.start_weight,
+            solver=self.solver,
             max_iter=self.max_iter,
             tol=self.tol,
             batch_size=self.batch_size,
         )
         places = np.argsort(order)
         return replace(found, latents=[found.latents[i] for i in places], estimates=found.estimates[places])
+
+    def _random_start(self, decoders):
+        """Return a start at the same standard normal latents for every row."""
+        generator = torch_generator(0 if self.random_state is None else self.random_state)
+        latents = torch.randn(sum(decoder.n_components for decoder in decoders), generator=generator)
+        return lambda rows: latents.to(rows).expand(len(rows), -1)
 
     def _search_order(self):
         """Return an order of the models that their labels have no part in, since rounding depends on the order."""

@@ -192,22 +192,3 @@ class _AdversarialTrainee(nn.Module):
 
 
 _PENALTY_EVERY = 2  # a penalty on every second step is as good as on each, at half the cost
-
-
-def slopes(critic, features):
-    """Return the gradient of a critic's scores at ``log1p`` frames, in a way that can be differentiated again.
-
-    Parameters
-    ----------
-    critic : FrameEncoder
-        The critic.
-    features : Tensor of shape (n_frames, n_bins)
-        Points at which to take the gradient.
-
-    Returns
-    -------
-    gradients : Tensor of shape (n_frames, n_bins)
-        Gradient at each point.
-    """
-    features = features.detach().requires_grad_()
-    return torch.autograd.grad(critic.read(features).sum(), features, create_graph=True)[0]

@@ -7,8 +7,9 @@ from numbers import Real
 import torch
 from torch.nn import functional
 
+from sklearn_gass._networks import slopes
 from sklearn_gass._validation import Interval, StrOptions
-from sklearn_gass.source_models._adversarial import BaseAdversarialSourceModel, slopes
+from sklearn_gass.source_models._adversarial import BaseAdversarialSourceModel
 
 
 class WGANSourceModel(BaseAdversarialSourceModel):

@@ -1,0 +1,87 @@
+"""The six methods of the paper as it configured them, to be compared with.
+
+Architecture and schedule are those of C. Subakan, P. Smaragdis, "Generative Adversarial Source Separation", ICASSP
+2018, arXiv:1710.10779: one hidden layer of 100 softplus units, 2,000 training steps of RMSprop at a rate of 0.001 in
+batches of a fifth of a speaker's frames, a critic with 90 tanh units whose weights are clipped, and 2,000 steps of
+RMSprop from random latents to separate. Three things differ: the critic's sign is right, frames are scaled to mean 1
+and networks read their ``log1p``, and all methods are reconstructed by the same masks.
+"""
+
+from __future__ import annotations
+
+from sklearn_gass.separation import SupervisedSeparator
+from sklearn_gass.source_models import (
+    DAESourceModel,
+    GANSourceModel,
+    NMFSourceModel,
+    VAESourceModel,
+    WGANSourceModel,
+)
+
+_SCHEDULE = {"solver": "rmsprop", "learning_rate_init": 1e-3, "batch_size": 350, "max_iter": 400, "weight_average": 0.0}
+_NETWORK = {"activation": "softplus", "latent_weight": 0.0, **_SCHEDULE}
+_ADVERSARY = {
+    "hidden_layer_sizes": (100,),
+    "critic_hidden_layer_sizes": (90,),
+    "critic_activation": "tanh",
+    "critic_learning_rate_init": 1e-3,
+    "reconstruction_weight": 0.0,
+    "inversion_max_iter": 0,
+    **_NETWORK,
+}
+_CLIPPED = {"penalty": "clip", "clip_value": 0.01, "n_critic": 5, **_ADVERSARY}
+
+
+def _source_models():
+    return {
+        "NMF": NMFSourceModel(100, max_iter=100, tol=0),
+        "GAN": GANSourceModel(513, penalty_weight=0.0, n_critic=1, **_ADVERSARY),
+        "WGAN": WGANSourceModel(513, **_CLIPPED),
+        "AE-WGAN": WGANSourceModel(100, latent="data", **_CLIPPED),
+        "AE": DAESourceModel(
+            100, hidden_layer_sizes=(), masking_noise=0.0, additive_noise=0.0, interference=0.0, **_NETWORK, tol=0.0
+        ),
+        "VAE": VAESourceModel(100, hidden_layer_sizes=(100,), **{**_NETWORK, "latent_weight": 1.0}, tol=0.0),
+    }
+
+
+PAPER_METHODS = tuple(_source_models())
+"""Names of the methods."""
+
+
+def paper_separator(method, *, random_state=None):
+    """Return a separator configured like one of the paper's methods.
+
+    Parameters
+    ----------
+    method : {"NMF", "GAN", "WGAN", "AE-WGAN", "AE", "VAE"}
+        Name of the method.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the separator and its source models.
+
+    Returns
+    -------
+    separator : SupervisedSeparator
+        Not fitted.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+
+    References
+    ----------
+    C. Subakan, P. Smaragdis, "Generative Adversarial Source Separation", ICASSP 2018, arXiv:1710.10779.
+
+    Examples
+    --------
+    >>> from sklearn_gass.paper import paper_separator
+    >>> paper_separator("WGAN").source_model.critic_hidden_layer_sizes
+    (90,)
+    """
+    models = _source_models()
+    if method not in models:
+        raise ValueError(f"Unknown method {method!r}; the paper's methods are {', '.join(PAPER_METHODS)}.")
+    return SupervisedSeparator(
+        models[method], solver="rmsprop", start="random", max_iter=2000, tol=0.0, random_state=random_state
+    )
