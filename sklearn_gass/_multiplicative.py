@@ -26,24 +26,41 @@ class GammaPrior:
 
     def energy(self, activations: Tensor) -> Tensor:
         """Return the negative log density of each row up to a constant, shape (n_frames,)."""
-        floor = torch.finfo(activations.dtype).eps
-        return activations @ self.rate - activations.clamp_min(floor).log() @ (self.shape - 1)
+        return activations @ self.rate - activations.clamp_min(_ENERGY_FLOOR).log() @ (self.shape - 1)
 
 
 def update_activations(
     frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, prior: GammaPrior | None = None
 ) -> Tensor:
-    """Return the next activations, shape (n_frames, n_components)."""
+    """Return the next activations, shape (n_frames, n_components).
+
+    For the Frobenius loss an update is several sweeps, since all but the first cost next to nothing (N. Gillis,
+    F. Glineur, "Accelerated Multiplicative Updates and Hierarchical ALS Algorithms for Nonnegative Matrix
+    Factorization", Neural Computation 24(4), 2012).
+    """
+    if beta_loss == "frobenius":
+        target, gram = frames @ components.T, components @ components.T
+        for _ in range(_SWEEPS):
+            activations = activations * _frobenius_factor(activations, target, activations @ gram, prior)
+        return activations
     numerator, denominator = _slope_parts(frames, activations, components, beta_loss)
     if prior is not None:
         inverse = 1.0 / activations.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
-        pull, push = (prior.shape - 1).clamp_min(0) * inverse, (1 - prior.shape).clamp_min(0) * inverse
-        if beta_loss == "frobenius":
-            factor = _positive_root(denominator, numerator - prior.rate, pull)
-            return activations * torch.where(prior.shape > 1, factor, numerator / (denominator + prior.rate + push))
-        numerator, denominator = numerator + pull, denominator + prior.rate + push
+        numerator = numerator + (prior.shape - 1).clamp_min(0) * inverse
+        denominator = denominator + prior.rate + (1 - prior.shape).clamp_min(0) * inverse
     ratio = numerator / denominator.clamp_min(torch.finfo(frames.dtype).tiny ** 0.5)
     return activations * (ratio.sqrt() if beta_loss == "itakura-saito" else ratio)
+
+
+def _frobenius_factor(activations: Tensor, target: Tensor, explained: Tensor, prior: GammaPrior | None) -> Tensor:
+    """Return what activations are multiplied by under Gaussian outputs."""
+    tiny = torch.finfo(target.dtype).tiny
+    if prior is None:
+        return target / explained.clamp_min(tiny**0.5)
+    inverse = 1.0 / activations.clamp_min(tiny**0.25)
+    penalised = explained + prior.rate + (1 - prior.shape).clamp_min(0) * inverse
+    root = _positive_root(explained, target - prior.rate, (prior.shape - 1).clamp_min(0) * inverse)
+    return torch.where(prior.shape > 1, root, target / penalised.clamp_min(tiny**0.5))
 
 
 def update_components(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> Tensor:
@@ -63,8 +80,6 @@ def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 def _slope_parts(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> tuple[Tensor, Tensor]:
     """Return the negative and positive parts of the divergence's slope in the activations."""
-    if beta_loss == "frobenius":
-        return frames @ components.T, activations @ (components @ components.T)
     reconstruction = (activations @ components).clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
     if beta_loss == "kullback-leibler":
         return (frames / reconstruction) @ components.T, components.sum(1)
@@ -110,3 +125,5 @@ def solve_activations(
 
 
 _CHECK_EVERY = 10
+_SWEEPS = 4
+_ENERGY_FLOOR = 1e-6  # a sparse prior's density grows without bound towards zero

@@ -115,5 +115,5 @@ def to_arrays(module: nn.Module) -> StateDict:
 
 def from_arrays(module: nn.Module, arrays: StateDict, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
     """Load weights into a module, freeze it, and move it to a floating type and device."""
-    module.load_state_dict({name: torch.as_tensor(array) for name, array in arrays.items()})
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
     return module.to(device=device, dtype=dtype).requires_grad_(False).eval()

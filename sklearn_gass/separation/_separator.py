@@ -44,7 +44,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         One model for all sources, cloned for each, or one for each source, named by the labels in `y`; ``None``
         means ``NMFSourceModel()``. Parameters nest: ``source_model__n_components`` for one model,
         ``<label>__n_components`` for a list. Models inside ``sklearn.frozen.FrozenEstimator`` are used as they are.
-    critic_weight : float, default=0.0
+    critic_weight : float, default=10.0
         Weight λ of the critics of adversarially trained models: how much an estimate that looks like the training
         data is preferred to one that fits the mixture. Takes effect at `transform`, without another fit.
     mask_exponent : float, default=2.0
@@ -146,7 +146,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         self,
         source_model=None,
         *,
-        critic_weight=0.0,
+        critic_weight=10.0,
         mask_exponent=2.0,
         beta_loss=None,
         start="mixture",

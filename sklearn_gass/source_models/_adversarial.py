@@ -129,9 +129,11 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         if self.latents_ is None:
             return torch.randn(n_samples, self.n_components, generator=generator, device=generator.device)
         rows = torch.randint(len(self.latents_), (n_samples,), generator=generator, device=generator.device)
-        return torch.as_tensor(self.latents_, device=generator.device)[rows]
+        return torch.tensor(self.latents_, device=generator.device)[rows]
 
     def _draw_latents(self, n_samples, generator):
+        if self.reconstruction_weight:
+            return super()._draw_latents(n_samples, generator)
         return self._base_latents(n_samples, generator)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from sklearn_gass._validation import Interval
 from sklearn_gass.divergences import DIVERGENCES
-from sklearn_gass.source_models._neural import BaseNeuralSourceModel
+from sklearn_gass.source_models._neural import LOG_VARIANCE_RANGE, BaseNeuralSourceModel
 
 
 class BaseAutoencoderSourceModel(BaseNeuralSourceModel):
@@ -131,8 +131,10 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         Weights of the networks by name.
     history_ : list of dict
         Loss and seconds of each epoch.
-    noise_std_ : float
-        Root mean square of the training frames' residual, in units of `scale_`.
+    codes_ : ndarray of shape (n_kept, n_codes)
+        What the encoder makes of up to 1,000 training frames, from which `sample` draws latents.
+    residuals_ : ndarray of shape (n_kept, n_bins)
+        Quotients of these frames and their reconstruction: the output noise of `sample`.
     scale_ : float
         Mean training magnitude, the model's unit.
     n_iter_ : int
@@ -240,7 +242,7 @@ def variational_loss(decoder, frames, mean, log_variance, generator, beta_loss, 
     loss : Tensor of shape (n_frames,)
         Bound up to a constant.
     """
-    log_variance = log_variance.clamp(-8, 4)
+    log_variance = log_variance.clamp(*LOG_VARIANCE_RANGE)
     noise = torch.randn(mean.shape, generator=generator, device=mean.device)
     reconstruction = decoder(mean + noise * torch.exp(0.5 * log_variance))
     divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1)
@@ -312,8 +314,10 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         Their covariance.
     history_ : list of dict
         Loss and seconds of each epoch.
-    noise_std_ : float
-        Root mean square of the training frames' residual, in units of `scale_`.
+    codes_ : ndarray of shape (n_kept, n_codes)
+        What the encoder makes of up to 1,000 training frames, from which `sample` draws latents.
+    residuals_ : ndarray of shape (n_kept, n_bins)
+        Quotients of these frames and their reconstruction: the output noise of `sample`.
     scale_ : float
         Mean training magnitude, the model's unit.
     n_iter_ : int

@@ -83,8 +83,9 @@ class BaseSourceModel(
         random_state : int, RandomState instance or None, default=None
             Seed of this draw; ``None`` falls back to the model's `random_state`.
         output_noise : bool, default=False
-            Draw from the output distribution around each generated frame instead of returning its mean: Poisson for
-            Kullback-Leibler, Gaussian (clipped at zero) for Frobenius, exponential for Itakura-Saito.
+            Draw from the output distribution around each generated frame instead of returning its mean. For NMF that
+            is Poisson for Kullback-Leibler, Gaussian (clipped at zero) for Frobenius, exponential for Itakura-Saito;
+            for neural models the empirical one, the quotients of training frames and their reconstructions.
 
         Returns
         -------

@@ -34,9 +34,9 @@ class GANSourceModel(BaseAdversarialSourceModel):
         training frames.
     penalty_weight : float, default=1.0
         Weight of the squared gradient of the logit at real frames, which keeps the game stable.
-    n_critic : int, default=2
+    n_critic : int, default=1
         Steps of the critic for each of the generator.
-    reconstruction_weight : float, default=0.06
+    reconstruction_weight : float, default=0.1
         Weight of a variational autoencoder's loss beside the adversarial one; 0 trains by the adversarial objective
         alone.
     latent_weight : float, default=1.0
@@ -50,7 +50,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         The same of the critic.
     batch_size : int, default=128
         Frames per step.
-    max_iter : int, default=100
+    max_iter : int, default=80
         Epochs.
     inversion_max_iter : int, default=40
         Epochs in which, after adversarial training alone, an encoder learns to invert the frozen generator.
@@ -77,8 +77,10 @@ class GANSourceModel(BaseAdversarialSourceModel):
         Losses of generator and critic and seconds of each epoch.
     inversion_history_ : list of dict
         The same of the autoencoder that came before or the encoder that came after, if any.
-    noise_std_ : float
-        Root mean square of the training frames' residual, in units of `scale_`.
+    codes_ : ndarray of shape (n_kept, n_codes)
+        What the encoder makes of up to 1,000 training frames.
+    residuals_ : ndarray of shape (n_kept, n_bins)
+        Quotients of these frames and their reconstruction: the output noise of `sample`.
     scale_ : float
         Mean training magnitude, the model's unit.
     n_iter_ : int
@@ -123,14 +125,14 @@ class GANSourceModel(BaseAdversarialSourceModel):
         beta_loss="kullback-leibler",
         latent="gaussian",
         penalty_weight=1.0,
-        n_critic=2,
-        reconstruction_weight=0.06,
+        n_critic=1,
+        reconstruction_weight=0.1,
         latent_weight=1.0,
         solver="adam",
         learning_rate_init=1e-3,
         critic_learning_rate_init=1e-3,
         batch_size=128,
-        max_iter=100,
+        max_iter=80,
         inversion_max_iter=40,
         weight_average=0.0,
         warm_start=False,

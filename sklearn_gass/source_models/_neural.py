@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -59,7 +60,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         networks = self._make_networks(frames.shape[1], generator)
         networks["decoder"].start_at(frames.mean(0))
         if self.warm_start and hasattr(self, "weights_"):
-            networks.load_state_dict({name: torch.as_tensor(array) for name, array in self.weights_.items()})
+            networks.load_state_dict({name: torch.tensor(array) for name, array in self.weights_.items()})
         networks.to(device)
         frames = frames.to(device)
         on_device = torch.Generator(device).manual_seed(int(torch.randint(2**31, (), generator=generator)))
@@ -77,8 +78,11 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
     def _describe(self, networks, frames):
         """Set fitted attributes that are measured on the trained networks."""
-        codes = networks["encoder"](frames)[:, : self.n_components]
-        self.noise_std_ = float((frames - networks["decoder"](codes)).square().mean().sqrt())
+        rows = torch.linspace(0, len(frames) - 1, min(len(frames), _BANK_SIZE), device=frames.device).round().long()
+        codes = networks["encoder"](frames[rows])
+        self.codes_ = codes.cpu().numpy()
+        reconstruction = networks["decoder"](codes[:, : self.n_components])
+        self.residuals_ = ((frames[rows] + _FLOOR) / (reconstruction + _FLOOR)).cpu().numpy().astype(np.float16)
 
     def _run(self, trainee, frames, generator, history, **options):
         from sklearn_gass._training import train  # skorch is slow to import
@@ -115,7 +119,21 @@ class BaseNeuralSourceModel(BaseSourceModel):
         )
 
     def _draw_latents(self, n_samples, generator):
-        return torch.randn(n_samples, self.n_components, generator=generator)
+        """Draw from the aggregated posterior: that of a random training frame."""
+        codes = torch.tensor(self.codes_)[torch.randint(len(self.codes_), (n_samples,), generator=generator)]
+        mean, log_variance = codes.chunk(2, dim=1)
+        noise = torch.randn(mean.shape, generator=generator)
+        return mean + noise * torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
+
+    def _add_output_noise(self, frames, generator):
+        """Multiply by residuals of random training frames: the empirical output distribution."""
+        rows = torch.randint(len(self.residuals_), (len(frames),), generator=generator)
+        return frames * torch.tensor(self.residuals_[rows.numpy()]).to(frames.dtype)
+
+
+LOG_VARIANCE_RANGE = (-8.0, 4.0)
+_BANK_SIZE = 1000  # training frames whose codes and residuals are kept for `sample`
+_FLOOR = 1e-3  # in units of the mean magnitude, keeps the residuals of silent bins bounded
 
 
 def _check_device(device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -18,7 +19,8 @@ from sklearn_gass.source_models._base import BaseSourceModel
 class NMFSourceModel(BaseSourceModel):
     """Source model by non-negative matrix factorisation (NMF).
 
-    A frame is a non-negative combination of `n_components` spectral templates, learned by multiplicative updates.
+    A frame is a non-negative combination of `n_components` spectral templates, learned by extrapolated multiplicative
+    updates.
     With ``prior="gamma"`` the activations have gamma priors fitted to the training frames, which makes the model a
     probabilistic NMF.
 
@@ -33,9 +35,9 @@ class NMFSourceModel(BaseSourceModel):
         Prior on the activations at `transform`, separation and `sample`. ``None`` leaves them free, and `sample`
         draws from the activations of the training frames.
     max_iter : int, default=200
-        Updates of the templates.
+        Updates of the templates at most.
     tol : float, default=1e-4
-        Training stops when ten updates lower the divergence by less than this, relative to the first one's.
+        Training stops when three updates lower the divergence by less than this, relative to the first divergence.
     random_state : int, RandomState instance or None, default=None
         Seed of the first templates and of `sample`.
 
@@ -67,6 +69,8 @@ class NMFSourceModel(BaseSourceModel):
     References
     ----------
     D. D. Lee, H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000.
+    R. Varadhan, C. Roland, "Simple and Globally Convergent Methods for Accelerating the Convergence of Any EM
+    Algorithm", Scandinavian Journal of Statistics 35(2), 2008.
     C. Fevotte, J. Idier, "Algorithms for nonnegative matrix factorization with the beta-divergence", Neural
     Computation 23(9), 2011.
 
@@ -117,23 +121,42 @@ class NMFSourceModel(BaseSourceModel):
             self.prior_shape_, self.prior_rate_ = _fit_gamma(self.activations_)
 
     def _factorise(self, frames, generator):
-        """Return activations and templates after multiplicative updates of both from random ones."""
+        """Return activations and templates after updates of both from random ones."""
+
+        def update(factors):
+            activations = update_activations(frames, factors[0], factors[1], self.beta_loss)
+            return activations, update_components(frames, activations, factors[1], self.beta_loss)
+
+        def error_of(factors):
+            return float(divergence(frames, factors[0] @ factors[1]).mean())
+
         divergence = DIVERGENCES[self.beta_loss]
         components = 0.5 + torch.rand(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype)
         activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
         activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
-        first = last = float(divergence(frames, activations @ components).mean())
-        for n_iter in range(1, self.max_iter + 1):
-            activations = update_activations(frames, activations, components, self.beta_loss)
-            components = update_components(frames, activations, components, self.beta_loss)
-            if n_iter % _CHECK_EVERY == 0:
-                error = float(divergence(frames, activations @ components).mean())
-                if last - error < self.tol * first:
-                    break
-                last = error
+        factors, n_iter, longest = (activations, components), 0, _LONGEST_STEP
+        first = last = error_of(factors)
+        while n_iter < self.max_iter:
+            once = update(factors)
+            n_iter += 1
+            if n_iter + 2 > self.max_iter:
+                factors = once
+                continue
+            twice = update(once)
+            leap = update(tuple(map(partial(_extrapolate, longest=longest), factors, once, twice)))
+            n_iter += 2
+            error = error_of(leap)
+            if error <= last:
+                factors, longest = leap, 2 * longest
+            else:
+                factors, longest = twice, max(1.0, longest / 4)
+                error = error_of(twice)
+            if last - error < self.tol * first:
+                break
+            last = error
         self.n_iter_ = n_iter
-        self.reconstruction_err_ = float(divergence(frames, activations @ components).mean())
-        return activations, components
+        self.reconstruction_err_ = error_of(factors)
+        return factors
 
     def _decoder(self, dtype, device="cpu"):
         components = torch.tensor(self.components_, dtype=dtype, device=device)
@@ -179,4 +202,19 @@ def _fit_gamma(activations):
     return shape.astype(activations.dtype), (shape / mean).astype(activations.dtype)
 
 
-_CHECK_EVERY = 10
+def _extrapolate(start, once, twice, *, longest):
+    """Go on from two successive updates of a factor, in the logarithm, as far as their change of direction allows.
+
+    The step is that of SQUAREM, scheme 3 (R. Varadhan, C. Roland, "Simple and Globally Convergent Methods for
+    Accelerating the Convergence of Any EM Algorithm", Scandinavian Journal of Statistics 35(2), 2008).
+    """
+    start, once, twice = (factor.clamp_min(_TINY) for factor in (start, once, twice))
+    first = torch.log(once / start)
+    turn = torch.log(twice / once) - first
+    step = float((first.norm() / turn.norm().clamp_min(_TINY)).clamp(1, longest))
+    return start * torch.exp((2 * step * first + step**2 * turn).clamp(-_LARGEST_LOG, _LARGEST_LOG))
+
+
+_LONGEST_STEP = 4.0
+_LARGEST_LOG = 20.0
+_TINY = 1e-12
