@@ -96,7 +96,7 @@ def infer(
         Latents, estimates and objective of each row.
     """
     problem = Problem(decoders, beta_loss, critic_weight, critics, start, start_weight)
-    minimise = {"lbfgs": partial(minimise_rows, tol=tol), "rmsprop": follow_rmsprop}[solver]
+    minimise = partial(minimise_rows, tol=tol) if solver == "lbfgs" else follow_rmsprop
     latents, estimates, objectives, n_iter = [], [], [], 0
     with torch.no_grad():
         for chunk in (frames / problem.unit).split(batch_size):

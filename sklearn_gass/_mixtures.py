@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_gass._inference import Problem
 from sklearn_gass._networks import FrameEncoder, slopes
@@ -39,9 +39,9 @@ def make_mixture_encoder(problem: Problem, n_bins: int, generator: torch.Generat
     return FrameEncoder([n_bins, *_ENCODER_WIDTHS, sum(d.n_components for d in problem.decoders)], generator)
 
 
-def make_critics(n_sources: int, n_bins: int, generator: torch.Generator | None = None) -> nn.ModuleList:
+def make_critics(n_sources: int, n_bins: int, generator: torch.Generator | None = None) -> list[FrameEncoder]:
     """Return a critic for each source."""
-    return nn.ModuleList(FrameEncoder([n_bins, *_CRITIC_WIDTHS, 1], generator) for _ in range(n_sources))
+    return [FrameEncoder([n_bins, *_CRITIC_WIDTHS, 1], generator) for _ in range(n_sources)]
 
 
 def train_mixture_encoder(
@@ -75,13 +75,13 @@ def train_mixture_encoder(
 
 
 def train_critics(
-    critics: nn.ModuleList, sources: Sequence[Tensor], *, max_iter: int, generator: torch.Generator
+    critics: Sequence[FrameEncoder], sources: Sequence[Tensor], *, max_iter: int, generator: torch.Generator
 ) -> None:
     """Train critics in place, by the Wasserstein objective with a gradient penalty, to notice leakage.
 
     Parameters
     ----------
-    critics : ModuleList of FrameEncoder
+    critics : sequence of FrameEncoder
         One per source; higher scores mean cleaner frames.
     sources : sequence of Tensor of shape (n_frames_k, n_bins)
         Clean frames of each source, in one unit.
@@ -90,7 +90,8 @@ def train_critics(
     generator : torch.Generator
         Source of frames, levels and phases.
     """
-    optimiser = torch.optim.Adam(critics.parameters(), lr=_LEARNING_RATE, betas=(0.5, 0.9), fused=True)
+    weights = [weight for critic in critics for weight in critic.parameters()]
+    optimiser = torch.optim.Adam(weights, lr=_LEARNING_RATE, betas=(0.5, 0.9), fused=True)
     for step in range(max_iter):
         optimiser.param_groups[0]["lr"] = _LEARNING_RATE * (1 - step / max_iter)
         losses = []

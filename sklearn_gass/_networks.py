@@ -52,9 +52,10 @@ class MLP(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return outputs of shape (n_rows, sizes[-1])."""
-        for layer in self.layers[:-1]:
+        *hidden, last = self.layers
+        for layer in hidden:
             inputs = self.activation(layer(inputs))
-        return self.layers[-1](inputs)
+        return last(inputs)
 
 
 class FrameDecoder(MLP):
@@ -63,7 +64,7 @@ class FrameDecoder(MLP):
     def start_at(self, mean_frame: Tensor) -> None:
         """Let the first output be the mean frame, which saves the epochs that learning it would take."""
         with torch.no_grad():
-            self.layers[-1].bias.copy_(torch.log(torch.expm1(mean_frame.clamp(1e-3, 20))))
+            self.layers[-1].get_parameter("bias").copy_(torch.log(torch.expm1(mean_frame.clamp(1e-3, 20))))
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return frames of shape (n_frames, n_bins)."""
@@ -113,7 +114,12 @@ def to_arrays(module: nn.Module) -> StateDict:
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
 
 
+def load_arrays(module: nn.Module, arrays: StateDict) -> None:
+    """Load weights into a module."""
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+
+
 def from_arrays(module: nn.Module, arrays: StateDict, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
     """Load weights into a module, freeze it, and move it to a floating type and device."""
-    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    load_arrays(module, arrays)
     return module.to(device=device, dtype=dtype).requires_grad_(False).eval()

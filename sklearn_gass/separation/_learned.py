@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklearn_gass._inference import Problem
 from sklearn_gass._mixtures import make_critics, make_mixture_encoder, train_critics, train_mixture_encoder
@@ -38,8 +39,8 @@ class LearnedFromMixtures:
         """Return the frozen critics, from frames in the decoders' mean unit to a score of each row."""
         if self.critics is None:
             return None
-        modules = from_arrays(make_critics(n_sources, n_bins), self.critics, dtype, device)
-        return [lambda frames, critic=critic: critic(frames)[:, 0] for critic in modules]
+        modules = from_arrays(nn.ModuleList(make_critics(n_sources, n_bins)), self.critics, dtype, device)
+        return [partial(_first_output, module) for module in modules.children()]
 
 
 def learn_from_mixtures(models, frames, beta_loss, encoder_max_iter, critic_max_iter, seed, device):
@@ -74,7 +75,12 @@ def learn_from_mixtures(models, frames, beta_loss, encoder_max_iter, critic_max_
         train_mixture_encoder(module, problem, sources, max_iter=encoder_max_iter, generator=drawing)
         encoder = to_arrays(module)
     if critic_max_iter:
-        modules = make_critics(len(models), n_bins, initial).to(device)
-        train_critics(modules, sources, max_iter=critic_max_iter, generator=drawing)
+        judges = make_critics(len(models), n_bins, initial)
+        modules = nn.ModuleList(judges).to(device)
+        train_critics(judges, sources, max_iter=critic_max_iter, generator=drawing)
         critics = to_arrays(modules)
     return LearnedFromMixtures(encoder, critics)
+
+
+def _first_output(module: nn.Module, frames: Tensor) -> Tensor:
+    return module(frames)[:, 0]

@@ -10,7 +10,15 @@ import torch
 from torch import nn
 
 from sklearn_gass._decoder import Decoder
-from sklearn_gass._networks import ACTIVATIONS, FrameDecoder, FrameEncoder, from_arrays, to_arrays
+from sklearn_gass._networks import (
+    ACTIVATIONS,
+    FrameDecoder,
+    FrameEncoder,
+    StateDict,
+    from_arrays,
+    load_arrays,
+    to_arrays,
+)
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.source_models._base import BaseSourceModel
 
@@ -60,20 +68,20 @@ class BaseNeuralSourceModel(BaseSourceModel):
         networks = self._make_networks(frames.shape[1], generator)
         networks["decoder"].start_at(frames.mean(0))
         if self.warm_start and hasattr(self, "weights_"):
-            networks.load_state_dict({name: torch.tensor(array) for name, array in self.weights_.items()})
+            load_arrays(networks, self.weights_)
         networks.to(device)
         frames = frames.to(device)
         on_device = torch.Generator(device).manual_seed(int(torch.randint(2**31, (), generator=generator)))
         try:
             self._fit_networks(networks, frames, on_device)
         finally:
-            self.weights_ = to_arrays(networks)
+            self.weights_: StateDict = to_arrays(networks)
             self.n_iter_ = max(1, len(self.history_))
             with torch.no_grad():
                 self._describe(networks, frames)
 
     def _fit_networks(self, networks, frames, generator):
-        self.history_ = []
+        self.history_: list[dict] = []
         self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
 
     def _describe(self, networks, frames):

@@ -1,0 +1,77 @@
+"""The methods of the comparison: what is fitted, and the transform-time settings it is scored at.
+
+A family is fitted once per pair and seed; each of its variants is a row of the table and changes only parameters that
+take effect at separation. Settings are the same for all pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sklearn_gass import (
+    DAESourceModel,
+    GANSourceModel,
+    NMFSourceModel,
+    SupervisedSeparator,
+    VAESourceModel,
+    WGANSourceModel,
+)
+from sklearn_gass.paper import PAPER_METHODS, paper_separator
+
+
+@dataclass(frozen=True)
+class Family:
+    """A separator and the settings it is scored at.
+
+    Attributes
+    ----------
+    separator : SupervisedSeparator
+        What is fitted, without a seed.
+    variants : dict of str to dict
+        Parameters to set after `fit`, by the name of the row.
+    """
+
+    separator: SupervisedSeparator
+    variants: dict[str, dict] = field(default_factory=dict)
+
+
+def _neural(name, model):
+    """Return a family with the defaults, and what each part of them buys."""
+    return Family(
+        SupervisedSeparator(model),
+        {
+            name: {},
+            f"{name}, λ = 0": {"critic_weight": 0.0},
+            f"{name}, λ = 3": {"critic_weight": 3.0},
+            f"{name}, λ = 30": {"critic_weight": 30.0},
+            f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
+            f"{name}, own encoder's start, λ = 10": {"start": "source", "critic_weight": 10.0},
+        },
+    )
+
+
+def _adversarial(name, model):
+    """Return a neural family that is also scored with the model's own critic."""
+    family = _neural(name, model)
+    own = {"start": "source", "critic": "source", "critic_weight": 10.0}
+    return Family(family.separator, {**family.variants, f"{name}, own encoder and critic, λ = 10": own})
+
+
+def _nmf(n_components):
+    return Family(SupervisedSeparator(NMFSourceModel(n_components)), {f"NMF, {n_components} templates": {}})
+
+
+OURS = {
+    "nmf20": _nmf(20),
+    "nmf40": _nmf(40),
+    "nmf100": _nmf(100),
+    "wgan": _adversarial("WGAN", WGANSourceModel()),
+    "vae": _neural("VAE", VAESourceModel()),
+    "wgan-adversarial": _adversarial("WGAN, adversarial only", WGANSourceModel(reconstruction_weight=0, n_critic=2)),
+    "dae": _neural("DAE", DAESourceModel()),
+    "gan": _adversarial("GAN", GANSourceModel()),
+}
+PAPER = {
+    f"paper-{method.lower()}": Family(paper_separator(method), {f"paper's {method}": {}}) for method in PAPER_METHODS
+}
+FAMILIES = {**OURS, **PAPER}
