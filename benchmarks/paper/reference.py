@@ -2,8 +2,8 @@
 
 A multilayer perceptron of two hidden layers of 500 rectified units reads ``log1p`` frames of a mixture and gives the
 mask of the first source; the second has the rest. It is trained on the same clean frames, mixed at random levels within
-5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: 800 steps of
-Adam on batches of 128, the rate falling linearly from 0.001.
+5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: 800 steps
+of Adam on batches of 128, the rate falling linearly from 0.001.
 """
 
 from __future__ import annotations

@@ -52,10 +52,8 @@ def table_row(name, pairs, baseline):
         draws = np.random.RandomState(0).choice(gains, (10_000, len(gains))).mean(1)
         low, high = np.percentile(draws, [2.5, 97.5])
         p_value = binomtest(int((gains > 0).sum()), len(gains)).pvalue
-        cells += [
-            f"{np.mean(gains):+.2f} [{low:+.2f}, {high:+.2f}]",
-            f"{(gains > 0).sum()} of {len(gains)} (p = {p_value:.1g})",
-        ]
+        wins = f"{(gains > 0).sum()} of {len(gains)} (p = {p_value:.1g})"
+        cells += [f"{np.mean(gains):+.2f} [{low:+.2f}, {high:+.2f}]", wins]
     cells.append(f"{np.median(values['separate_seconds']):.2f}" if "separate_seconds" in values else "")
     cells.append(str(len(pairs)))
     return f"| {name} | " + " | ".join(cells) + " |"

@@ -1,10 +1,10 @@
 """Score source separation on pairs of speakers of the TIMIT sample, as the method's paper does.
 
-Run ``python benchmarks/paper/run.py``; ``--help`` lists the options. Every cell, one family of methods on one pair with
-one seed, is kept as a JSON file and never computed again, so the run can be interrupted and resumed; ``report.py`` makes
-the table. Source models that several pairs share are fitted once. The protocol of the pairs is that of
-``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no permutation search, mean of both sources, in dB. Nothing is
-chosen by looking at the true sources.
+Run ``python benchmarks/paper/run.py``; ``--help`` lists the options. Every cell, one family of methods on one pair
+with one seed, is kept as a JSON file and never computed again, so the run can be interrupted and resumed; ``report.py``
+makes the table. Source models that several pairs share are fitted once. The protocol of the pairs is that of
+``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no permutation search, mean of both sources, in dB. Nothing
+is chosen by looking at the true sources.
 """
 
 from __future__ import annotations
