@@ -42,8 +42,6 @@ def _neural(name, model):
         {
             name: {},
             f"{name}, λ = 0": {"critic_weight": 0.0},
-            f"{name}, λ = 3": {"critic_weight": 3.0},
-            f"{name}, λ = 30": {"critic_weight": 30.0},
             f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
             f"{name}, own encoder's start, λ = 10": {"start": "source", "critic_weight": 10.0},
         },

@@ -56,7 +56,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         Where the latent search starts: from an encoder of mixtures, trained in `fit` on synthetic mixtures of the
         training frames, from what each source model's own encoder makes of an equal share of the mixture, or from the
         same random latents for every frame. Linear models alone need none of them.
-    start_weight : float, default=10.0
+    start_weight : float, default=20.0
         With ``start="mixture"``, weight of half the squared distance of the latents from the start: how far the search
         may go to explain the mixture better. Takes effect at `transform`.
     start_max_iter : int, default=600
@@ -64,7 +64,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
     critic : {"mixture", "source"}, default="mixture"
         Who judges: critics trained in `fit` to tell frames of each source from the same with others leaking in, or
         those that adversarially trained source models bring along.
-    critic_max_iter : int, default=400
+    critic_max_iter : int, default=200
         Steps of the training of these critics.
     solver : {"lbfgs", "rmsprop"}, default="lbfgs"
         How latents are searched: by limited-memory BFGS, or by `max_iter` steps of RMSprop at a rate of 0.001 as in the
@@ -150,10 +150,10 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         mask_exponent=2.0,
         beta_loss=None,
         start="mixture",
-        start_weight=10.0,
+        start_weight=20.0,
         start_max_iter=600,
         critic="mixture",
-        critic_max_iter=400,
+        critic_max_iter=200,
         solver="lbfgs",
         max_iter=100,
         tol=1e-3,

@@ -102,7 +102,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         First learning rate; it falls linearly to zero over `max_iter` epochs.
     batch_size : int, default=128
         Frames per step.
-    max_iter : int, default=100
+    max_iter : int, default=60
         Epochs at most.
     weight_average : float, default=0.0
         Decay of a running average of the weights over steps that replaces the last weights; 0 keeps these.
@@ -176,7 +176,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         solver="adam",
         learning_rate_init=2e-3,
         batch_size=128,
-        max_iter=100,
+        max_iter=60,
         weight_average=0.0,
         early_stopping=False,
         validation_fraction=0.1,
@@ -281,7 +281,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         First learning rate; it falls linearly to zero over `max_iter` epochs.
     batch_size : int, default=128
         Frames per step.
-    max_iter : int, default=100
+    max_iter : int, default=60
         Epochs at most.
     weight_average : float, default=0.0
         Decay of a running average of the weights over steps that replaces the last weights; 0 keeps these.
@@ -367,7 +367,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         solver="adam",
         learning_rate_init=2e-3,
         batch_size=128,
-        max_iter=100,
+        max_iter=60,
         weight_average=0.0,
         early_stopping=False,
         validation_fraction=0.1,

@@ -50,7 +50,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         The same of the critic.
     batch_size : int, default=128
         Frames per step.
-    max_iter : int, default=80
+    max_iter : int, default=60
         Epochs.
     inversion_max_iter : int, default=40
         Epochs in which, after adversarial training alone, an encoder learns to invert the frozen generator.
@@ -132,7 +132,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         learning_rate_init=1e-3,
         critic_learning_rate_init=1e-3,
         batch_size=128,
-        max_iter=80,
+        max_iter=60,
         inversion_max_iter=40,
         weight_average=0.0,
         warm_start=False,
