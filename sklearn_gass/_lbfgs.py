@@ -61,7 +61,7 @@ def minimise_rows(objective: Objective, start: Tensor, *, max_iter: int, tol: fl
     while n_iter < max_iter and batch.active.any():
         n_iter += 1
         batch.step(objective)
-        done = batch.finished(tol) | (n_iter == max_iter)
+        done = batch.active if n_iter == max_iter else batch.finished(tol)
         best[batch.rows[done]] = batch.points[done]
         batch.retire(done)
     return best, n_iter

@@ -109,6 +109,22 @@ def slopes(critic: FrameEncoder, features: Tensor) -> Tensor:
     return torch.autograd.grad(critic.read(features).sum(), features, create_graph=True)[0]
 
 
+def check_device(device: str) -> torch.device:
+    """Return the torch device of that name.
+
+    Raises
+    ------
+    ValueError
+        If this machine or this build of torch has no such device.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0].removesuffix(".")
+        raise ValueError(f"device {device!r} cannot be used: {reason}.") from error
+    return torch.device(device)
+
+
 def to_arrays(module: nn.Module) -> StateDict:
     """Return the weights as plain arrays by name."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}

@@ -7,7 +7,9 @@ imported only there, since skorch takes a while to load.
 
 from __future__ import annotations
 
+import contextlib
 import dis
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -16,7 +18,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring
+from skorch.callbacks import Callback, PassthroughScoring
 from torch import Tensor, nn
 
 
@@ -87,7 +89,7 @@ def train(
     stopping = []
     if n_iter_no_change is not None:
         monitor = "train_loss" if held_out is None else "valid_loss"
-        stopping.append(EarlyStopping(monitor, patience=n_iter_no_change, threshold=tol, sink=_nowhere))
+        stopping.append(_StopOnPlateau(monitor, patience=n_iter_no_change, tol=tol))
     net = _FrameNet(
         trainee,
         generator=generator,
@@ -143,12 +145,14 @@ class _FrameNet(NeuralNet):
         self.first_rates_ = [optimiser.param_groups[0]["lr"] for optimiser in self.module_.optimisers]
         self.step_ = 0
         self.averaged_ = [p.detach().clone() for p in self.module_.parameters()] if self.average else None
-        self.notify("on_train_begin", X=frames, y=None)
+        diverged = False
         try:
+            self.notify("on_train_begin", X=frames, y=None)
             self.fit_loop(frames)
         except _StoppedError:
             pass
         except _NotFiniteError:
+            diverged = True
             warnings.warn(
                 f"Training diverged in epoch {len(self.history)}: a loss or weight was not finite. The weights of the "
                 "last finite epoch are kept; a lower learning_rate_init may help.",
@@ -156,12 +160,13 @@ class _FrameNet(NeuralNet):
                 stacklevel=2,
             )
         finally:
-            self._settle()
+            self._settle(diverged)
             history += [
-                {name: np.asarray(value).item() for name, value in epoch.items() if name != "batches"}
+                {name: np.asarray(value).tolist() for name, value in epoch.items() if name != "batches"}
                 for epoch in self.history
             ]
-        self.notify("on_train_end", X=frames, y=None)
+        with contextlib.suppress(_StoppedError):
+            self.notify("on_train_end", X=frames, y=None)
 
     def train_step(self, batch, **fit_params):
         remaining = 1 - self.step_ / self.n_steps_ if self.decay else 1.0
@@ -180,11 +185,11 @@ class _FrameNet(NeuralNet):
         with torch.no_grad():
             return {"loss": self.module_.evaluate(batch, self.generator), "y_pred": None}
 
-    def _settle(self):
+    def _settle(self, diverged):
         """Put the averaged weights in place if they are finite, else the last finite ones."""
         keeper = dict(self.callbacks_)["keep_finite"]
-        candidates = [self.averaged_] if self.averaged_ is not None else []
-        for weights in [*candidates, list(self.module_.parameters()), keeper.weights]:
+        latest = [] if diverged else [self.averaged_, list(self.module_.parameters())]
+        for weights in [*latest, keeper.weights]:
             if weights is not None and _all_finite(weights):
                 with torch.no_grad():
                     for parameter, weight in zip(self.module_.parameters(), weights, strict=True):
@@ -215,6 +220,25 @@ class _NotFiniteError(ArithmeticError):
     """Raised inside the loop when training has diverged."""
 
 
+class _StopOnPlateau(Callback):
+    """End training once a loss no longer falls; unlike skorch's, it knows that a loss may be negative."""
+
+    def __init__(self, monitor: str, patience: int, tol: float) -> None:
+        self.monitor, self.patience, self.tol = monitor, patience, tol
+
+    def on_train_begin(self, net, **kwargs):
+        self.goal, self.misses = math.inf, 0
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1, self.monitor]
+        if loss < self.goal:
+            self.goal, self.misses = loss - self.tol * abs(loss), 0
+            return
+        self.misses += 1
+        if self.misses == self.patience:
+            raise _StoppedError
+
+
 class _KeepFinite(Callback):
     """Remember the weights of the last epoch that was finite, and end training at the first that is not."""
 
@@ -241,7 +265,3 @@ def _is_explicit(error: BaseException) -> bool:
 
 def _all_finite(weights: Sequence[Tensor]) -> bool:
     return all(bool(torch.isfinite(weight).all()) for weight in weights)
-
-
-def _nowhere(message: str) -> None:
-    """Swallow what a callback would print."""

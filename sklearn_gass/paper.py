@@ -83,5 +83,11 @@ def paper_separator(method, *, random_state=None):
     if method not in models:
         raise ValueError(f"Unknown method {method!r}; the paper's methods are {', '.join(PAPER_METHODS)}.")
     return SupervisedSeparator(
-        models[method], solver="rmsprop", start="random", max_iter=2000, tol=0.0, random_state=random_state
+        models[method],
+        solver="rmsprop",
+        start="random",
+        critic="source",
+        max_iter=2000,
+        tol=0.0,
+        random_state=random_state,
     )

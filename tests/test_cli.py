@@ -164,7 +164,7 @@ def test_silence_gives_silence(files, quick_picture):
 
 def test_weight_of_a_missing_critic_is_said(files, capsys, quick_picture):
     assert main([*SEPARATE, "--critic-weight", "1"]) == 0
-    assert capsys.readouterr().err == "--critic-weight has no effect: the model 'nmf' has no critic.\n"
+    assert capsys.readouterr().err == "--critic-weight has no effect: NMF alone is separated without critics.\n"
     assert main([*SEPARATE, "--critic-weight", "1", "--quiet"]) == 0
     assert capsys.readouterr().err == ""
 

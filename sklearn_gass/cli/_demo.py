@@ -53,7 +53,8 @@ class _Outcome:
 
 def demo_models(seed: int) -> dict[str, SupervisedSeparator]:
     """Return the separators that the demo compares, by name."""
-    return {"NMF": SupervisedSeparator(make_source_model("nmf", n_components=40), random_state=seed)}
+    names = {"NMF": "nmf", "WGAN": "wgan"}
+    return {name: SupervisedSeparator(make_source_model(model), random_state=seed) for name, model in names.items()}
 
 
 def run(args: argparse.Namespace, console: Console) -> None:
@@ -125,7 +126,7 @@ def _score(outcomes: Mapping[str, _Outcome], example: Bunch) -> dict[str, dict[s
     for name, outcome in outcomes.items():
         estimates = np.stack([outcome.separation[speaker] for speaker in example.reference_speakers])
         scores[name] = bss_eval(references, estimates)
-    scores[_IDEAL] = ideal_ratio_mask_bound(references)
+    scores[_IDEAL] = ideal_ratio_mask_bound(references, exponent=1)
     return {name: _means(score) for name, score in scores.items()}
 
 

@@ -113,8 +113,7 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
         "--critic-weight",
         metavar="W",
         type=_number_above(0, included=True),
-        default=0.0,
-        help="weight of the critics of adversarially trained models (default: %(default)g)",
+        help="weight of the critics, which prefer estimates without leakage (default: the separator's)",
     )
     parser.add_argument(
         "--sample-rate",

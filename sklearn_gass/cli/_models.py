@@ -7,6 +7,10 @@ from typing import Any
 # Class names and not classes, since importing those takes seconds
 MODELS = {
     "nmf": "NMFSourceModel",
+    "vae": "VAESourceModel",
+    "dae": "DAESourceModel",
+    "gan": "GANSourceModel",
+    "wgan": "WGANSourceModel",
 }
 
 

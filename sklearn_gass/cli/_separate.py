@@ -37,8 +37,9 @@ def run(args: argparse.Namespace, console: Console) -> None:
     _check_nothing_overwritten(outputs, list(folders), [path for paths in training.values() for path in paths])
     check_writable(args.output)
     source_model = make_source_model(args.model, n_components=args.n_components)
-    if args.critic_weight and not hasattr(source_model, "critic_score"):
-        console.notice(f"--critic-weight has no effect: the model {args.model!r} has no critic.")
+    critic_weight = {} if args.critic_weight is None else {"critic_weight": args.critic_weight}
+    if critic_weight and args.model == "nmf":
+        console.notice("--critic-weight has no effect: NMF alone is separated without critics.")
 
     with console.progress(sum(map(len, training.values())) + 2 * len(outputs) + 1) as begin:
         recordings = _read_training(training, args.sample_rate, console, begin)
@@ -49,9 +50,9 @@ def run(args: argparse.Namespace, console: Console) -> None:
         begin(f"Training {args.model}")
         separator = SupervisedSeparator(
             source_model,
-            critic_weight=args.critic_weight,
             mask_exponent=args.mask_exponent,
             random_state=args.seed,
+            **critic_weight,
         )
         audio = AudioSeparator(separator, stft=_stft(sample_rate), sample_rate=sample_rate)
         _fit(audio, recordings)

@@ -93,7 +93,15 @@ class Separation:
         -------
         paths : list of Path
             Files written, in the order of `labels`.
+
+        Raises
+        ------
+        ValueError
+            If a label cannot be the name of a file.
         """
+        for label in map(str, self.labels):
+            if Path(label).name != label:
+                raise ValueError(f"The label {label!r} cannot be the name of a file.")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{label}.wav" for label in self.labels]

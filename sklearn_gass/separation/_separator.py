@@ -14,6 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_gass._inference import Inference, infer
+from sklearn_gass._networks import check_device
 from sklearn_gass._random import derive_seed, seed_if_unseeded, torch_generator
 from sklearn_gass._validation import (
     HasMethods,
@@ -244,6 +245,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         """
         X, y = check_frames(self, X, y, reset=True)
         self.classes_, codes = check_labels(y)
+        check_device(self.device)
         seed = derive_seed(self.random_state)
         models = [seed_if_unseeded(clone(model), seed) for model in self._models_in_order()]
         self._objective_loss(models)
@@ -393,7 +395,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         return ratio_masks(self._infer(X).estimates.cpu().numpy(), self.mask_exponent) * X
 
     def _infer(self, X) -> Inference:
-        frames = torch.tensor(X, device=self.device)
+        frames = torch.tensor(X, device=check_device(self.device))
         order = self._search_order()
         n_bins, dtype, device = X.shape[1], frames.dtype, self.device
         decoders = [self.source_models_[i]._decoder(dtype, device) for i in order]

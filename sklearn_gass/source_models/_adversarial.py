@@ -13,7 +13,7 @@ from sklearn_gass._networks import ACTIVATIONS, FrameEncoder
 from sklearn_gass._validation import Interval, StrOptions, check_frames
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.source_models._autoencoder import AutoencoderTrainee, variational_loss
-from sklearn_gass.source_models._neural import BaseNeuralSourceModel
+from sklearn_gass.source_models._neural import BaseNeuralSourceModel, check_widths
 
 
 class BaseAdversarialSourceModel(BaseNeuralSourceModel):
@@ -69,12 +69,12 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
 
     def _make_networks(self, n_bins, generator=None):
         networks = super()._make_networks(n_bins, generator)
-        hidden = [int(width) for width in self.critic_hidden_layer_sizes]
+        hidden = check_widths("critic_hidden_layer_sizes", self.critic_hidden_layer_sizes)
         networks["critic"] = FrameEncoder([n_bins, *hidden, 1], generator, self.critic_activation)
         return networks
 
     def _fit_networks(self, networks, frames, generator):
-        self.history_, self.inversion_history_ = [], []
+        self.inversion_history_ = []
         self.latents_ = None
         if self.latent == "data":
             self._learn_latents(networks, frames, generator)

@@ -24,17 +24,17 @@ class BaseAutoencoderSourceModel(BaseNeuralSourceModel):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     }
 
+    def _train(self, frames, generator):
+        if self.early_stopping and len(frames) == 1:
+            raise ValueError("early_stopping needs frames to hold out and others to train on, got 1 sample.")
+        super()._train(frames, generator)
+
     def _fit_networks(self, networks, frames, generator):
         held_out = None
         if self.early_stopping:
-            n_held_out = max(1, round(self.validation_fraction * len(frames)))
-            if n_held_out == len(frames):
-                raise ValueError(
-                    f"early_stopping needs frames to hold out and others to train on, got {len(frames)} sample."
-                )
+            n_held_out = min(max(1, round(self.validation_fraction * len(frames))), len(frames) - 1)
             order = torch.randperm(len(frames), generator=generator, device=frames.device)
             frames, held_out = frames[order[n_held_out:]], frames[order[:n_held_out]]
-        self.history_ = []
         self._run(
             self._make_trainee(networks, frames),
             frames,
@@ -416,7 +416,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         values, vectors = np.linalg.eigh(self.latent_covariance_)
         root = torch.from_numpy(vectors * np.sqrt(np.maximum(values, 0)))
         noise = torch.randn(n_samples, self.n_components, generator=generator, dtype=root.dtype)
-        return (torch.from_numpy(self.latent_mean_) + noise @ root.T).float()
+        return (torch.tensor(self.latent_mean_) + noise @ root.T).float()
 
     def _loss(self, networks, frames, generator):
         latents = networks["encoder"](self._corrupt(frames, generator))

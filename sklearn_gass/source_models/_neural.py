@@ -15,6 +15,7 @@ from sklearn_gass._networks import (
     FrameDecoder,
     FrameEncoder,
     StateDict,
+    check_device,
     from_arrays,
     load_arrays,
     to_arrays,
@@ -51,7 +52,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
     def _make_networks(self, n_bins, generator=None):
         """Return the networks, with zero weights if there is no generator."""
-        hidden = [int(width) for width in self.hidden_layer_sizes]
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         k = self.n_components
         return nn.ModuleDict(
             {
@@ -63,7 +64,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
     _n_codes = 1  # numbers that the encoder gives for each latent
 
     def _train(self, frames, generator):
-        device = _check_device(self.device)
+        device = check_device(self.device)
         frames = frames.to(torch.float32)
         networks = self._make_networks(frames.shape[1], generator)
         networks["decoder"].start_at(frames.mean(0))
@@ -72,6 +73,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         networks.to(device)
         frames = frames.to(device)
         on_device = torch.Generator(device).manual_seed(int(torch.randint(2**31, (), generator=generator)))
+        self.history_: list[dict] = []
         try:
             self._fit_networks(networks, frames, on_device)
         finally:
@@ -81,7 +83,6 @@ class BaseNeuralSourceModel(BaseSourceModel):
                 self._describe(networks, frames)
 
     def _fit_networks(self, networks, frames, generator):
-        self.history_: list[dict] = []
         self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
 
     def _describe(self, networks, frames):
@@ -90,7 +91,8 @@ class BaseNeuralSourceModel(BaseSourceModel):
         codes = networks["encoder"](frames[rows])
         self.codes_ = codes.cpu().numpy()
         reconstruction = networks["decoder"](codes[:, : self.n_components])
-        self.residuals_ = ((frames[rows] + _FLOOR) / (reconstruction + _FLOOR)).cpu().numpy().astype(np.float16)
+        residuals = (frames[rows] + _FLOOR) / (reconstruction + _FLOOR)
+        self.residuals_ = residuals.clamp_(max=_LARGEST_RESIDUAL).cpu().numpy().astype(np.float16)
 
     def _run(self, trainee, frames, generator, history, **options):
         from sklearn_gass._training import train  # skorch is slow to import
@@ -142,18 +144,18 @@ class BaseNeuralSourceModel(BaseSourceModel):
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 _BANK_SIZE = 1000  # training frames whose codes and residuals are kept for `sample`
 _FLOOR = 1e-3  # in units of the mean magnitude, keeps the residuals of silent bins bounded
+_LARGEST_RESIDUAL = 6e4  # fits into half precision
 
 
-def _check_device(device):
-    """Return the torch device of that name.
+def check_widths(name, widths):
+    """Return the widths of hidden layers as a list of int.
 
     Raises
     ------
     ValueError
-        If this machine or this build of torch has no such device.
+        If one is not an integer of at least 1.
     """
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return torch.device(device)
+    widths = list(widths)
+    if not all(isinstance(width, Integral) and width >= 1 for width in widths):
+        raise ValueError(f"{name} must hold integers of at least 1, got {widths}.")
+    return [int(width) for width in widths]
