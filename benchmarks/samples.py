@@ -1,0 +1,105 @@
+"""Ask a random forest to tell generated frames from real ones, and look for copies.
+
+For one speaker of the TIMIT sample (a synthetic voice without it), models are trained on seven utterances. Up to 500
+samples are compared with as many real frames of the three held-out utterances: five-fold accuracy of a random forest of
+200 trees (0.5 would be indistinguishable), for the generated means and with output noise. Real training frames in place
+of samples show what accuracy even real frames of other sentences have. Distances to the nearest training frame, over
+log magnitudes, show whether samples are copies: those of held-out frames are the yardstick.
+
+Run ``python benchmarks/samples.py --gallery samples.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import NearestNeighbors
+
+from sklearn_gass import (
+    STFT,
+    DAESourceModel,
+    GANSourceModel,
+    NMFSourceModel,
+    VAESourceModel,
+    WGANSourceModel,
+)
+from sklearn_gass.datasets import fetch_timit_sample, make_voices
+
+MODELS = {
+    "NMF": NMFSourceModel(random_state=0),
+    "VAE": VAESourceModel(random_state=0),
+    "DAE": DAESourceModel(random_state=0),
+    "GAN": GANSourceModel(random_state=0),
+    "WGAN": WGANSourceModel(random_state=0),
+}
+
+
+def load_frames(speaker_number):
+    """Return training and held-out frames of one speaker."""
+    data = fetch_timit_sample() if os.environ.get("SKLEARN_GASS_DATA") else make_voices(2, random_state=0)
+    speaker = sorted(set(data.speakers))[speaker_number]
+    waves = [wave for wave, name in zip(data.utterances, data.speakers, strict=True) if name == speaker]
+    level = np.std(np.concatenate(waves))
+    frames = [STFT().analyze(wave / level)[0] for wave in waves]
+    return np.concatenate(frames[:7]), np.concatenate(frames[7:]), speaker
+
+
+def forest_accuracy(real, other):
+    """Return how often a random forest tells the two apart."""
+    X = np.concatenate([real, other])
+    y = np.repeat([0, 1], [len(real), len(other)])
+    return cross_val_score(RandomForestClassifier(200, random_state=0), X, y, cv=5).mean()
+
+
+def nearest(train, frames):
+    """Return the median distance of frames to the nearest training frame."""
+    neighbours = NearestNeighbors(n_neighbors=1).fit(np.log1p(train))
+    return np.median(neighbours.kneighbors(np.log1p(frames))[0])
+
+
+def main():
+    """Print one row per model."""
+    parser = argparse.ArgumentParser(description="Ask a random forest to tell generated frames from real ones.")
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--speaker", type=int, default=0, help="number of the speaker, in alphabetical order")
+    parser.add_argument("--gallery", help="also draw real and generated frames into this picture")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    train, held_out, speaker = load_frames(options.speaker)
+    rng = np.random.RandomState(0)
+    real = held_out[rng.permutation(len(held_out))[:500]]
+    shown = {"real, held out": real}
+    print(f"{speaker}: {len(train)} training frames, {len(real)} held-out frames")
+    print("frames                accuracy, means  accuracy, with noise  nearest training frame")
+    same = train[rng.permutation(len(train))[: len(real)]]
+    print(f"{'real, training':22s}{forest_accuracy(real, same):14.3f}")
+    print(f"{'real, held out':22s}{'':38s}{nearest(train, real):20.2f}")
+    for name in options.models:
+        model = MODELS[name].fit(train)
+        means = model.sample(len(real), random_state=1)
+        noisy = model.sample(len(real), random_state=1, output_noise=True)
+        shown[name] = noisy
+        accuracies = forest_accuracy(real, means), forest_accuracy(real, noisy)
+        print(f"{name:22s}{accuracies[0]:14.3f}{accuracies[1]:22.3f}{nearest(train, noisy):20.2f}", flush=True)
+    if options.gallery:
+        draw(shown, options.gallery)
+
+
+def draw(shown, path):
+    """Draw 100 frames of each kind side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.2 * len(shown), 3.2), layout="constrained")
+    for axes, (name, frames) in zip(figure.subplots(1, len(shown), sharey=True), shown.items(), strict=True):
+        axes.imshow(20 * np.log10(frames[:100].T + 1e-3), origin="lower", aspect="auto", vmin=-40, vmax=40)
+        axes.set(title=name, xlabel="frame")
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
