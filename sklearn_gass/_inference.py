@@ -12,15 +12,16 @@ numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sklearn_gass._decoder import Decoder, LinearPart
-from sklearn_gass._lbfgs import follow_rmsprop, minimise_rows, row_blocks
+from sklearn_gass._lbfgs import Objective, follow_rmsprop, minimise_rows, row_blocks
 from sklearn_gass._multiplicative import GammaPrior, solve_activations
 from sklearn_gass.divergences import DIVERGENCES
 
@@ -59,6 +60,8 @@ def infer(
     solver: str = "lbfgs",
     max_iter: int = 100,
     tol: float = 1e-3,
+    n_init: int = 1,
+    smoothness: float = 0.0,
     batch_size: int = 1024,
 ) -> Inference:
     """Find the latents of all sources for each frame.
@@ -87,6 +90,11 @@ def infer(
         Steps at most.
     tol : float, default=1e-3
         A row stops when steps improve it by less than this, relatively.
+    n_init : int, default=1
+        Searches, all but the first from disturbed starts; each row keeps the one with the lowest objective.
+    smoothness : float, default=0.0
+        Weight of half the squared distance of free latents from those of the frames before and after. If not 0,
+        frames are no longer independent: they must follow each other in time.
     batch_size : int, default=1024
         Rows worked on at a time; bounds memory and does not change results.
 
@@ -96,27 +104,42 @@ def infer(
         Latents, estimates and objective of each row.
     """
     problem = Problem(decoders, beta_loss, critic_weight, critics, start, start_weight)
-    minimise = partial(minimise_rows, tol=tol) if solver == "lbfgs" else follow_rmsprop
-    latents, estimates, objectives, n_iter = [], [], [], 0
     with torch.no_grad():
-        for chunk in (frames / problem.unit).split(batch_size):
-            n_rows = len(chunk)
-            chunk = chunk[row_blocks(n_rows, chunk.device)]
-            if problem.is_linear:
-                found, steps = _solve_linear(chunk, problem, max_iter, tol)
-            else:
-                found, steps = _search(chunk, problem, partial(minimise, max_iter=max_iter))
-            generated = problem.generate(found)
-            latents.append([h[:n_rows] for h in found])
-            estimates.append(torch.stack(generated)[:, :n_rows] * problem.unit)
-            objectives.append(problem.objective(chunk, found, generated)[:n_rows])
-            n_iter = max(n_iter, steps)
+        chunks = (frames / problem.unit).split(batch_size)
+        blocks = [chunk[row_blocks(len(chunk), chunk.device)] for chunk in chunks]
+        if problem.is_linear:
+            solve = partial(_solve_linear, problem=problem, max_iter=max_iter, tol=tol)
+            found, steps = _each(solve, blocks)
+        else:
+            minimise = partial(minimise_rows, tol=tol) if solver == "lbfgs" else follow_rmsprop
+            search = _Search(problem, partial(minimise, max_iter=max_iter), n_init)
+            points, steps = _each(search.from_start, blocks)
+            for _ in range(_SMOOTHING_SWEEPS if smoothness else 0):
+                between = _means_of_neighbours(torch.cat([p[: len(c)] for p, c in zip(points, chunks, strict=True)]))
+                between_blocks = [part[row_blocks(len(part), part.device)] for part in between.split(batch_size)]
+                draw = partial(search.from_points, neighbour_weight=2 * smoothness)
+                points, steps = _each(draw, blocks, points, between_blocks)
+            found = [problem.split(p) for p in points]
+        estimates, objectives = [], []
+        for block, latents, chunk in zip(blocks, found, chunks, strict=True):
+            generated = problem.generate(latents)
+            estimates.append(torch.stack(generated)[:, : len(chunk)] * problem.unit)
+            objectives.append(problem.objective(block, latents, generated)[: len(chunk)])
     return Inference(
-        latents=[torch.cat(parts) for parts in zip(*latents, strict=True)],
+        latents=[
+            torch.cat([h[: len(chunk)] for h, chunk in zip(parts, chunks, strict=True)])
+            for parts in zip(*found, strict=True)
+        ],
         estimates=torch.cat(estimates, dim=1),
         objective=torch.cat(objectives),
-        n_iter=n_iter,
+        n_iter=steps,
     )
+
+
+def _each(solve: Callable[..., tuple[Any, int]], *blocks: Iterable[Any]) -> tuple[list[Any], int]:
+    """Solve block by block; return the solutions and the largest number of steps."""
+    solutions, steps = zip(*map(solve, *blocks), strict=True)
+    return list(solutions), max(steps)
 
 
 @dataclass(frozen=True)
@@ -201,24 +224,58 @@ def _joint_prior(parts: Sequence[LinearPart]) -> GammaPrior | None:
     return GammaPrior(torch.cat([p.shape for p in priors]), torch.cat([p.rate for p in priors]))
 
 
-def _search(frames: Tensor, problem: Problem, minimise: Callable[..., tuple[Tensor, int]]) -> tuple[list[Tensor], int]:
-    """Follow the gradient of the latents, of those of linear decoders in the logarithm."""
-    divergence = DIVERGENCES[problem.beta_loss]
-    constants = divergence(frames, frames) - divergence(frames, frames, constant=False)
-    start = problem.first_points(frames)
+@dataclass(frozen=True)
+class _Search:
+    """Search by gradients for the free latents of all sources side by side, one block of rows at a time."""
 
-    def objective(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad():
-            points = points.detach().requires_grad_()
-            latents = problem.split(points)
-            values = problem.objective(frames[rows], latents, problem.generate(latents), constant=False)
-            if problem.start_weight:
-                values = values + 0.5 * problem.start_weight * (points - start[rows]).square().sum(1)
-            (gradients,) = torch.autograd.grad(values.sum(), points)
-        return values.detach() + constants[rows], gradients
+    problem: Problem
+    minimise: Callable[..., tuple[Tensor, int]]
+    n_init: int
 
-    points, n_iter = minimise(objective, start)
-    return problem.split(points), n_iter
+    def from_start(self, frames: Tensor) -> tuple[Tensor, int]:
+        """Search from the problem's start; from the second time on from a start with noise that all rows share."""
+        start = self.problem.first_points(frames)
+        objective = self._objective(frames, start, self.problem.start_weight)
+        best, steps = self.minimise(objective, start)
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(self.n_init - 1):
+            noise = 0.5 * torch.randn(start.shape[1], generator=generator).to(start)
+            found, more = self.minimise(objective, start + noise)
+            rows = torch.arange(len(start), device=start.device)
+            better = objective(found, rows)[0] < objective(best, rows)[0]
+            best, steps = torch.where(better[:, None], found, best), max(steps, more)
+        return best, steps
+
+    def from_points(
+        self, frames: Tensor, points: Tensor, neighbours: Tensor, *, neighbour_weight: float
+    ) -> tuple[Tensor, int]:
+        """Go on from points, drawn to the neighbours' mean as well as to the start."""
+        start, weight = self.problem.first_points(frames), self.problem.start_weight
+        anchor = (weight * start + neighbour_weight * neighbours) / (weight + neighbour_weight)
+        return self.minimise(self._objective(frames, anchor, weight + neighbour_weight), points)
+
+    def _objective(self, frames: Tensor, anchor: Tensor, weight: float) -> Objective:
+        """Return values and gradients, with half the squared distance from the anchor times a weight."""
+        problem, divergence = self.problem, DIVERGENCES[self.problem.beta_loss]
+        constants = divergence(frames, frames) - divergence(frames, frames, constant=False)
+
+        def objective(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.enable_grad():
+                points = points.detach().requires_grad_()
+                latents = problem.split(points)
+                values = problem.objective(frames[rows], latents, problem.generate(latents), constant=False)
+                if weight:
+                    values = values + 0.5 * weight * (points - anchor[rows]).square().sum(1)
+                (gradients,) = torch.autograd.grad(values.sum(), points)
+            return values.detach() + constants[rows], gradients
+
+        return objective
+
+
+def _means_of_neighbours(points: Tensor) -> Tensor:
+    """Return the mean of the rows before and after each row; the ends are their own neighbours."""
+    padded = torch.cat([points[:1], points, points[-1:]])
+    return 0.5 * (padded[:-2] + padded[2:])
 
 
 def _to_free(decoder: Decoder, latents: Tensor) -> Tensor:
@@ -227,3 +284,6 @@ def _to_free(decoder: Decoder, latents: Tensor) -> Tensor:
 
 def _from_free(decoder: Decoder, points: Tensor) -> Tensor:
     return points if decoder.linear is None else points.exp()
+
+
+_SMOOTHING_SWEEPS = 3

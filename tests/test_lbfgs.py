@@ -34,15 +34,15 @@ def with_gradients(values):
 
 @pytest.fixture
 def quadratics(seed):
-    """Function of a dtype and a condition number: 50 convex quadratics of 10 variables, their minima, and starts."""
+    """Function of a dtype and a condition number: 20 convex quadratics of 10 variables, their minima, and starts."""
 
     def make(dtype, condition=30.0):
         generator = torch.Generator().manual_seed(seed)
-        factors = torch.randn(50, 10, 10, generator=generator, dtype=torch.float64)
+        factors = torch.randn(20, 10, 10, generator=generator, dtype=torch.float64)
         basis = torch.linalg.qr(factors).Q
         eigenvalues = torch.logspace(0, torch.tensor(condition).log10().item(), 10, dtype=torch.float64)
         matrices = ((basis * eigenvalues) @ basis.mT).to(dtype)
-        minima, starts = torch.randn(2, 50, 10, generator=generator, dtype=torch.float64).to(dtype)
+        minima, starts = torch.randn(2, 20, 10, generator=generator, dtype=torch.float64).to(dtype)
 
         def objective(points, rows):
             away = points - minima[rows]
@@ -71,7 +71,7 @@ class TestMinimiseRows:
     @pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 1e-3), (torch.float64, 1e-6)])
     def test_finds_the_minima_of_quadratics(self, dtype, atol, quadratics):
         objective, minima, starts = quadratics(dtype)
-        points, _ = minimise_rows(objective, starts, max_iter=200, tol=0.0)
+        points, _ = minimise_rows(objective, starts, max_iter=100, tol=0.0)
         assert points.dtype == dtype
         torch.testing.assert_close(points, minima, rtol=0, atol=atol)
 
@@ -153,7 +153,7 @@ class TestMinimiseRows:
         assert n_iter == 2
 
     @pytest.mark.parametrize("dtype", DTYPES)
-    @pytest.mark.parametrize("factor", [1e-6, 1e-3, 1e3, 1e6])
+    @pytest.mark.parametrize("factor", [1e-6, 1e6])
     def test_unit_of_the_values_does_not_matter(self, factor, dtype, quadratics):
         objective, minima, starts = quadratics(dtype)
 
@@ -161,13 +161,13 @@ class TestMinimiseRows:
             values, gradients = objective(points, rows)
             return factor * values, factor * gradients
 
-        points, _ = minimise_rows(scaled, starts, max_iter=300, tol=0.0)
+        points, _ = minimise_rows(scaled, starts, max_iter=100, tol=0.0)
         torch.testing.assert_close(points, minima, rtol=0, atol=1e-3 if dtype == torch.float32 else 1e-5)
 
     def test_badly_scaled_variables(self, quadratics):
-        objective, _, starts = quadratics(torch.float64, condition=1e4)
+        objective, _, starts = quadratics(torch.float64, condition=1e3)
         rows = torch.arange(len(starts))
-        points, _ = minimise_rows(objective, starts, max_iter=500, tol=0.0)
+        points, _ = minimise_rows(objective, starts, max_iter=200, tol=0.0)
         assert (objective(points, rows)[0] < 1e-6 * objective(starts, rows)[0]).all()
 
     @pytest.mark.parametrize("bad", [torch.nan, torch.inf])

@@ -74,6 +74,11 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         Steps of the latent search at most.
     tol : float, default=1e-3
         The search of a frame ends when steps improve it by less than this, relatively.
+    n_init : int, default=1
+        Searches, all but the first from disturbed starts; each frame keeps the one with the lowest objective.
+    smoothness : float, default=0.0
+        Weight of half the squared distance of the latents from those of the frames before and after. If not 0, frames
+        must follow each other in time, and no longer are separated independently. Linear models alone have none.
     batch_size : int, default=1024
         Frames searched at a time. Bounds memory; results do not depend on it.
     memory : str, joblib.Memory or None, default=None
@@ -136,6 +141,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         "solver": [StrOptions({"lbfgs", "rmsprop"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "smoothness": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
@@ -158,6 +165,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         solver="lbfgs",
         max_iter=100,
         tol=1e-3,
+        n_init=1,
+        smoothness=0.0,
         batch_size=1024,
         memory=None,
         n_jobs=None,
@@ -176,6 +185,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.n_init = n_init
+        self.smoothness = smoothness
         self.batch_size = batch_size
         self.memory = memory
         self.n_jobs = n_jobs
@@ -412,6 +423,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
             solver=self.solver,
             max_iter=self.max_iter,
             tol=self.tol,
+            n_init=self.n_init,
+            smoothness=self.smoothness,
             batch_size=self.batch_size,
         )
         places = np.argsort(order)

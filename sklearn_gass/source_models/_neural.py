@@ -156,6 +156,6 @@ def check_widths(name, widths):
         If one is not an integer of at least 1.
     """
     widths = list(widths)
-    if not all(isinstance(width, Integral) and width >= 1 for width in widths):
+    if not all(isinstance(width, Integral) and int(width) >= 1 for width in widths):
         raise ValueError(f"{name} must hold integers of at least 1, got {widths}.")
     return [int(width) for width in widths]
