@@ -227,15 +227,15 @@ class _StopOnPlateau(Callback):
         self.monitor, self.patience, self.tol = monitor, patience, tol
 
     def on_train_begin(self, net, **kwargs):
-        self.goal, self.misses = math.inf, 0
+        self.goal_, self.misses_ = math.inf, 0
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, self.monitor]
-        if loss < self.goal:
-            self.goal, self.misses = loss - self.tol * abs(loss), 0
+        if loss < self.goal_:
+            self.goal_, self.misses_ = loss - self.tol * abs(loss), 0
             return
-        self.misses += 1
-        if self.misses == self.patience:
+        self.misses_ += 1
+        if self.misses_ == self.patience:
             raise _StoppedError
 
 

@@ -53,7 +53,7 @@ def quick_picture(monkeypatch):
     monkeypatch.setattr(report, "spectrograms_png", lambda waves, sample_rate: PNG_SIGNATURE)
 
 
-SEPARATE = "separate mix.wav --train low=low --train high=high --n-components 3".split()
+SEPARATE = "separate mix.wav --train low=low --train high=high --model nmf --n-components 3".split()
 EVALUATE = "evaluate --references low=low.wav high=high.wav --estimates high=high.wav low=mix.wav".split()
 
 

@@ -55,17 +55,18 @@ class Recorder(Callback):
     """Counts epochs, and may do something at the end of one."""
 
     def __init__(self, at=None, action=None):
-        self.at, self.action, self.n_epochs, self.events = at, action, 0, []
+        self.at, self.action = at, action
+        self.n_epochs_, self.events_ = 0, []
 
     def on_train_begin(self, net, **kwargs):
-        self.events.append("begin")
+        self.events_.append("begin")
 
     def on_train_end(self, net, **kwargs):
-        self.events.append("end")
+        self.events_.append("end")
 
     def on_epoch_end(self, net, **kwargs):
-        self.n_epochs += 1
-        if self.n_epochs == self.at:
+        self.n_epochs_ += 1
+        if self.n_epochs_ == self.at:
             self.action()
 
 
@@ -199,8 +200,8 @@ class TestCallbacks:
     def test_are_called(self, model, frames):
         recorder = Recorder()
         fit_with(model, frames, recorder)
-        assert recorder.n_epochs == 3
-        assert recorder.events == ["begin", "end"]
+        assert recorder.n_epochs_ == 3
+        assert recorder.events_ == ["begin", "end"]
 
     @each_of_four
     def test_early_stopping_of_skorch_ends_training(self, model, frames):
@@ -227,7 +228,7 @@ class TestCallbacks:
                 model.fit(frames)
         finally:
             signal.signal(signal.SIGINT, handler)
-        assert recorder.n_epochs == 2
+        assert recorder.n_epochs_ == 2
         assert len(model.history_) == 2
         assert np.isfinite(model.transform(frames)).all()
         assert np.isfinite(model.sample(3)).all()

@@ -95,7 +95,7 @@ def _add_separate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, default=Path("separated"), help="default: %(default)s"
     )
-    parser.add_argument("--model", choices=sorted(MODELS), default="nmf", help="source model (default: %(default)s)")
+    parser.add_argument("--model", choices=sorted(MODELS), default="vae", help="source model (default: %(default)s)")
     parser.add_argument(
         "--n-components",
         metavar="N",
