@@ -1,8 +1,8 @@
 """Time training and separation of the Wasserstein model against the paper's settings, on one thread, in one run.
 
 On the first pair of the TIMIT sample (synthetic voices without it): CPU seconds to train a pair with the defaults and
-with the paper's settings, and to separate the test mixture with ours against 2,000 RMSprop steps from random latents on the
-same fitted models, with the objective that both reach.
+with the paper's settings, and to separate the test mixture with ours against 2,000 RMSprop steps from random latents on
+the same fitted models, with the objective that both reach.
 
 Run ``python benchmarks/cost.py``; it takes some minutes, nearly all of them for the paper's settings.
 """
