@@ -305,3 +305,31 @@ class TestWeights:
     def test_results_carry_no_graph(self, models, make_sources):
         found = infer(tensors(make_sources(2).mixture), decoders_of(models("vae", "vae")), beta_loss=LOSSES[0])
         assert not any(t.requires_grad for t in (found.estimates, found.objective, *found.latents))
+
+
+class TestOptIns:
+    @pytest.fixture
+    def problem(self, models, make_sources):
+        return tensors(make_sources(2).mixture), decoders_of(models("vae", "vae"))
+
+    def roughness(self, found):
+        return sum(float((h[1:] - h[:-1]).square().mean()) for h in found.latents)
+
+    def test_restarts_never_make_a_row_worse(self, problem):
+        frames, decoders = problem
+        once = infer(frames, decoders, beta_loss=LOSSES[0])
+        often = infer(frames, decoders, beta_loss=LOSSES[0], n_init=4)
+        assert (often.objective <= once.objective + 1e-9).all()
+        assert (often.objective < once.objective - 1e-9).any()
+
+    def test_smoothness_brings_neighbours_together(self, problem):
+        frames, decoders = problem
+        rough = infer(frames, decoders, beta_loss=LOSSES[0])
+        smooth = infer(frames, decoders, beta_loss=LOSSES[0], smoothness=100.0)
+        assert self.roughness(smooth) < 0.5 * self.roughness(rough)
+
+    def test_smoothness_reaches_across_chunks(self, problem):
+        frames, decoders = problem
+        whole = infer(frames, decoders, beta_loss=LOSSES[0], smoothness=10.0)
+        chunked = infer(frames, decoders, beta_loss=LOSSES[0], smoothness=10.0, batch_size=7)
+        torch.testing.assert_close(chunked.estimates, whole.estimates)
