@@ -26,7 +26,8 @@ class GammaPrior:
 
     def energy(self, activations: Tensor) -> Tensor:
         """Return the negative log density of each row up to a constant, shape (n_frames,)."""
-        return activations @ self.rate - activations.clamp_min(_ENERGY_FLOOR).log() @ (self.shape - 1)
+        floor = torch.finfo(activations.dtype).eps
+        return activations @ self.rate - activations.clamp_min(floor).log() @ (self.shape - 1)
 
 
 def update_activations(
@@ -126,4 +127,3 @@ def solve_activations(
 
 _CHECK_EVERY = 10
 _SWEEPS = 4
-_ENERGY_FLOOR = 1e-6  # a sparse prior's density grows without bound towards zero
