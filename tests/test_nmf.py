@@ -474,3 +474,10 @@ class TestErrors:
         (name,) = parameter
         with pytest.raises(ValueError, match=f"The '{name}' parameter of NMFSourceModel must be"):
             NMFSourceModel(**parameter).fit(frames)
+
+
+def test_many_updates_stay_finite():
+    frames = np.random.RandomState(0).rand(12, 5).astype(np.float32)
+    model = NMFSourceModel(3, max_iter=600, tol=0, random_state=0).fit(frames)
+    assert np.isfinite(model.components_).all()
+    assert model.reconstruction_err_ < 1

@@ -131,7 +131,7 @@ class NMFSourceModel(BaseSourceModel):
             return float(divergence(frames, factors[0] @ factors[1]).mean())
 
         divergence = DIVERGENCES[self.beta_loss]
-        components = 0.5 + torch.rand(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype)
+        components = torch.randn(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype).abs()
         activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
         activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
         factors, n_iter, longest = (activations, components), 0, _LONGEST_STEP
@@ -147,7 +147,7 @@ class NMFSourceModel(BaseSourceModel):
             n_iter += 2
             error = error_of(leap)
             if error <= last:
-                factors, longest = leap, 2 * longest
+                factors, longest = leap, min(2 * longest, _LONGEST_STEP_EVER)
             else:
                 factors, longest = twice, max(1.0, longest / 4)
                 error = error_of(twice)
@@ -216,5 +216,6 @@ def _extrapolate(start, once, twice, *, longest):
 
 
 _LONGEST_STEP = 4.0
+_LONGEST_STEP_EVER = 1e3
 _LARGEST_LOG = 20.0
 _TINY = 1e-12
