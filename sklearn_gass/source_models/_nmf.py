@@ -131,7 +131,7 @@ class NMFSourceModel(BaseSourceModel):
             return float(divergence(frames, factors[0] @ factors[1]).mean())
 
         divergence = DIVERGENCES[self.beta_loss]
-        components = torch.randn(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype).abs()
+        components = 0.5 + torch.rand(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype)
         activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
         activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
         factors, n_iter, longest = (activations, components), 0, _LONGEST_STEP
