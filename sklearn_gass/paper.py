@@ -3,9 +3,8 @@
 Architecture and schedule are those of C. Subakan, P. Smaragdis, "Generative Adversarial Source Separation", ICASSP
 2018, arXiv:1710.10779: one hidden layer of 100 softplus units, 2,000 training steps of RMSprop at a rate of 0.001 in
 batches of a fifth of a speaker's frames, a critic with 90 tanh units whose weights are clipped, and 2,000 steps of
-RMSprop from random latents to separate. Four things differ: learning rates of training fall linearly to zero, the
-critic's sign is right, frames are scaled to mean 1 and networks read their ``log1p``, and all methods are reconstructed
-by the same masks.
+RMSprop from random latents to separate. Three things differ: the critic's sign is right, frames are scaled to mean 1
+and networks read their ``log1p``, and all methods are reconstructed by the same masks.
 """
 
 from __future__ import annotations
@@ -19,7 +18,14 @@ from sklearn_gass.source_models import (
     WGANSourceModel,
 )
 
-_SCHEDULE = {"solver": "rmsprop", "learning_rate_init": 1e-3, "batch_size": 350, "max_iter": 400, "weight_average": 0.0}
+_SCHEDULE = {
+    "solver": "rmsprop",
+    "learning_rate": "constant",
+    "learning_rate_init": 1e-3,
+    "batch_size": 350,
+    "max_iter": 400,
+    "weight_average": 0.0,
+}
 _NETWORK = {"activation": "softplus", "latent_weight": 0.0, **_SCHEDULE}
 _ADVERSARY = {
     "hidden_layer_sizes": (100,),

@@ -98,8 +98,10 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         reconstruction; the prior's energy has the same weight at `transform` and separation.
     solver : {"adam", "rmsprop"}, default="adam"
         Optimiser of the weights.
+    learning_rate : {"linear", "constant"}, default="linear"
+        Whether learning rates fall linearly to zero over `max_iter` epochs or stay what they are.
     learning_rate_init : float, default=0.002
-        First learning rate; it falls linearly to zero over `max_iter` epochs.
+        First learning rate.
     batch_size : int, default=128
         Frames per step.
     max_iter : int, default=60
@@ -174,6 +176,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         beta_loss="kullback-leibler",
         latent_weight=1.0,
         solver="adam",
+        learning_rate="linear",
         learning_rate_init=2e-3,
         batch_size=128,
         max_iter=60,
@@ -194,6 +197,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         self.beta_loss = beta_loss
         self.latent_weight = latent_weight
         self.solver = solver
+        self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -277,8 +281,10 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         Highest level, drawn uniformly for each frame, of another training frame added before encoding.
     solver : {"adam", "rmsprop"}, default="adam"
         Optimiser of the weights.
+    learning_rate : {"linear", "constant"}, default="linear"
+        Whether learning rates fall linearly to zero over `max_iter` epochs or stay what they are.
     learning_rate_init : float, default=0.002
-        First learning rate; it falls linearly to zero over `max_iter` epochs.
+        First learning rate.
     batch_size : int, default=128
         Frames per step.
     max_iter : int, default=60
@@ -365,6 +371,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         additive_noise=0.3,
         interference=0.5,
         solver="adam",
+        learning_rate="linear",
         learning_rate_init=2e-3,
         batch_size=128,
         max_iter=60,
@@ -388,6 +395,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         self.additive_noise = additive_noise
         self.interference = interference
         self.solver = solver
+        self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter

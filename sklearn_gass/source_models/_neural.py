@@ -36,6 +36,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "latent_weight": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [StrOptions({"linear", "constant"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "solver": [StrOptions({"adam", "rmsprop"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -100,6 +101,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         settings = {
             "max_iter": self.max_iter,
             "average": self.weight_average,
+            "decay": self.learning_rate == "linear",
             "callbacks": self.callbacks,
             "verbose": self.verbose,
             **options,

@@ -53,8 +53,10 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         separation.
     solver : {"adam", "rmsprop"}, default="adam"
         Optimiser of the weights.
+    learning_rate : {"linear", "constant"}, default="linear"
+        Whether learning rates fall linearly to zero over `max_iter` epochs or stay what they are.
     learning_rate_init : float, default=0.001
-        First learning rate of the generator; it falls linearly to zero over `max_iter` epochs.
+        First learning rate of the generator.
     critic_learning_rate_init : float, default=0.001
         The same of the critic.
     batch_size : int, default=128
@@ -144,6 +146,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         reconstruction_weight=0.1,
         latent_weight=1.0,
         solver="adam",
+        learning_rate="linear",
         learning_rate_init=1e-3,
         critic_learning_rate_init=1e-3,
         batch_size=128,
@@ -170,6 +173,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         self.reconstruction_weight = reconstruction_weight
         self.latent_weight = latent_weight
         self.solver = solver
+        self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.critic_learning_rate_init = critic_learning_rate_init
         self.batch_size = batch_size
