@@ -11,7 +11,7 @@ import contextlib
 import dis
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +41,7 @@ def train(
     generator: torch.Generator,
     max_iter: int,
     batch_size: int,
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     held_out: Tensor | None = None,
     tol: float = 0.0,
     n_iter_no_change: int | None = None,
@@ -64,6 +65,8 @@ def train(
         Epochs at most.
     batch_size : int
         Frames per step.
+    augment : callable or None, default=None
+        From a minibatch and the generator to random variations of it, which are trained on instead.
     held_out : Tensor of shape (n_held_out, n_bins) or None, default=None
         Frames whose loss is watched instead of the training loss.
     tol : float, default=0.0
@@ -93,6 +96,7 @@ def train(
     net = _FrameNet(
         trainee,
         generator=generator,
+        augment=augment,
         held_out=held_out,
         average=average,
         decay=decay,
@@ -107,8 +111,9 @@ def train(
 class _FrameNet(NeuralNet):
     """A skorch net whose data is one tensor and whose step belongs to the trainee."""
 
-    def __init__(self, module, *, generator, held_out, average, decay, **kwargs):
+    def __init__(self, module, *, generator, augment, held_out, average, decay, **kwargs):
         self.generator = generator
+        self.augment = augment
         self.held_out = held_out
         self.average = average
         self.decay = decay
@@ -172,6 +177,8 @@ class _FrameNet(NeuralNet):
         remaining = 1 - self.step_ / self.n_steps_ if self.decay else 1.0
         for optimiser, rate in zip(self.module_.optimisers, self.first_rates_, strict=True):
             optimiser.param_groups[0]["lr"] = rate * remaining
+        if self.augment is not None:
+            batch = self.augment(batch, self.generator)
         losses = self.module_.update(batch, self.generator)
         self.step_ += 1
         if self.averaged_ is not None:

@@ -26,7 +26,7 @@ _SCHEDULE = {
     "max_iter": 400,
     "weight_average": 0.0,
 }
-_NETWORK = {"activation": "softplus", "latent_weight": 0.0, **_SCHEDULE}
+_NETWORK = {"activation": "softplus", "frequency_warp": 0.0, "latent_weight": 0.0, **_SCHEDULE}
 _ADVERSARY = {
     "hidden_layer_sizes": (100,),
     "critic_hidden_layer_sizes": (90,),

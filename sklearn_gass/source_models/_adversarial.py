@@ -158,7 +158,7 @@ class _AdversarialTrainee(nn.Module):
 
     def _update_critic(self, n_frames, generator):
         rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=generator.device)
-        real, critic = self.frames[rows], self.networks["critic"]
+        real, critic = self.model._augment(self.frames[rows], generator), self.networks["critic"]
         with torch.no_grad():
             fake = self.networks["decoder"](self.model._base_latents(n_frames, generator))
         real_scores, fake_scores = critic(torch.cat([real, fake])).split(n_frames)

@@ -93,6 +93,9 @@ class VAESourceModel(BaseAutoencoderSourceModel):
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
         Divergence between frames and their reconstruction: the negative log-likelihood of a Poisson, Gaussian or
         exponential output distribution.
+    frequency_warp : float, default=0.12
+        Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
+        minutes of sound hold few pitches, and this fills the gaps between them.
     latent_weight : float, default=1.0
         Weight of the Kullback-Leibler divergence between posterior and prior of the latents against the
         reconstruction; the prior's energy has the same weight at `transform` and separation.
@@ -174,6 +177,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         hidden_layer_sizes=(400, 400),
         activation="leaky_relu",
         beta_loss="kullback-leibler",
+        frequency_warp=0.12,
         latent_weight=1.0,
         solver="adam",
         learning_rate="linear",
@@ -195,6 +199,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.beta_loss = beta_loss
+        self.frequency_warp = frequency_warp
         self.latent_weight = latent_weight
         self.solver = solver
         self.learning_rate = learning_rate
@@ -238,6 +243,9 @@ def variational_loss(decoder, frames, mean, log_variance, generator, beta_loss, 
         Source of the latents' noise.
     beta_loss : str
         Divergence of the reconstruction.
+    frequency_warp : float, default=0.12
+        Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
+        minutes of sound hold few pitches, and this fills the gaps between them.
     latent_weight : float
         Weight of the divergence between posterior and standard normal prior.
 
@@ -270,6 +278,9 @@ class DAESourceModel(BaseAutoencoderSourceModel):
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
         Divergence between frames and their reconstruction: the negative log-likelihood of a Poisson, Gaussian or
         exponential output distribution.
+    frequency_warp : float, default=0.12
+        Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
+        minutes of sound hold few pitches, and this fills the gaps between them.
     latent_weight : float, default=1.0
         Weight of half the latents' squared norm against the reconstruction, in training, at `transform` and in
         separation.
@@ -366,6 +377,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         hidden_layer_sizes=(400, 400),
         activation="leaky_relu",
         beta_loss="kullback-leibler",
+        frequency_warp=0.12,
         latent_weight=1.0,
         masking_noise=0.2,
         additive_noise=0.3,
@@ -390,6 +402,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.beta_loss = beta_loss
+        self.frequency_warp = frequency_warp
         self.latent_weight = latent_weight
         self.masking_noise = masking_noise
         self.additive_noise = additive_noise

@@ -73,6 +73,10 @@ class BaseSourceModel(
     def _draw_latents(self, n_samples: int, generator: torch.Generator) -> torch.Tensor:
         """Draw latents from the prior, shape (n_samples, n_components)."""
 
+    def _augment(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return random variations of training frames, as the model wants to see them in training."""
+        return frames
+
     def sample(self, n_samples=1, random_state=None, *, output_noise=False):
         """Generate frames.
 

@@ -39,6 +39,9 @@ class GANSourceModel(BaseAdversarialSourceModel):
     reconstruction_weight : float, default=0.1
         Weight of a variational autoencoder's loss beside the adversarial one; 0 trains by the adversarial objective
         alone.
+    frequency_warp : float, default=0.12
+        Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
+        minutes of sound hold few pitches, and this fills the gaps between them.
     latent_weight : float, default=1.0
         Weight of the prior's energy against the divergence, in the autoencoder's loss, at `transform` and in
         separation.
@@ -129,6 +132,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         penalty_weight=1.0,
         n_critic=1,
         reconstruction_weight=0.1,
+        frequency_warp=0.12,
         latent_weight=1.0,
         solver="adam",
         learning_rate="linear",
@@ -154,6 +158,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         self.penalty_weight = penalty_weight
         self.n_critic = n_critic
         self.reconstruction_weight = reconstruction_weight
+        self.frequency_warp = frequency_warp
         self.latent_weight = latent_weight
         self.solver = solver
         self.learning_rate = learning_rate

@@ -19,6 +19,7 @@ from sklearn_gass._networks import (
     from_arrays,
     load_arrays,
     to_arrays,
+    warp_frequencies,
 )
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.source_models._base import BaseSourceModel
@@ -35,6 +36,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         **BaseSourceModel._parameter_constraints,
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
+        "frequency_warp": [Interval(Real, 0, 1, closed="both")],
         "latent_weight": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [StrOptions({"linear", "constant"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -86,6 +88,9 @@ class BaseNeuralSourceModel(BaseSourceModel):
     def _fit_networks(self, networks, frames, generator):
         self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
 
+    def _augment(self, frames, generator):
+        return warp_frequencies(frames, self.frequency_warp, generator)
+
     def _describe(self, networks, frames):
         """Set fitted attributes that are measured on the trained networks."""
         rows = torch.linspace(0, len(frames) - 1, min(len(frames), _BANK_SIZE), device=frames.device).round().long()
@@ -100,6 +105,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
         settings = {
             "max_iter": self.max_iter,
+            "augment": self._augment,
             "average": self.weight_average,
             "decay": self.learning_rate == "linear",
             "callbacks": self.callbacks,

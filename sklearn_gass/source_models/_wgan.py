@@ -48,6 +48,9 @@ class WGANSourceModel(BaseAdversarialSourceModel):
     reconstruction_weight : float, default=0.1
         Weight of a variational autoencoder's loss beside the adversarial one; 0 trains by the adversarial objective
         alone.
+    frequency_warp : float, default=0.12
+        Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
+        minutes of sound hold few pitches, and this fills the gaps between them.
     latent_weight : float, default=1.0
         Weight of the prior's energy against the divergence, in the autoencoder's loss, at `transform` and in
         separation.
@@ -144,6 +147,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         clip_value=0.01,
         n_critic=1,
         reconstruction_weight=0.1,
+        frequency_warp=0.12,
         latent_weight=1.0,
         solver="adam",
         learning_rate="linear",
@@ -171,6 +175,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         self.clip_value = clip_value
         self.n_critic = n_critic
         self.reconstruction_weight = reconstruction_weight
+        self.frequency_warp = frequency_warp
         self.latent_weight = latent_weight
         self.solver = solver
         self.learning_rate = learning_rate
