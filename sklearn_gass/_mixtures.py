@@ -3,8 +3,8 @@
 The *mixture encoder* guesses the latents of all sources from a mixture frame at once. The objective of separation has
 many local minima, and an encoder that only ever saw clean frames starts the search far from the right one.
 
-The *leakage critics* tell frames of one source from the same frames with some of the other sources left in them, which
-is what bad separation gives. A critic that only ever saw frames its generator made up has no reason to notice that.
+The *critics* tell clean frames of a source from what separation makes of mixtures with it. A critic that only ever saw
+frames its generator made up has no reason to notice what other sources leave behind.
 
 References
 ----------
@@ -15,7 +15,8 @@ I. Gulrajani et al., "Improved Training of Wasserstein GANs", NIPS 2017, arXiv:1
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -29,9 +30,32 @@ _CRITIC_WIDTHS = (256, 256)
 _BATCH = 128
 _LEARNING_RATE = 1e-3
 _LEVELS = (-5.0, 5.0)  # of the sources in a mixture, in dB
-_LEAKAGE = (-20.0, 0.0)  # of the others beside a source, in dB
 _PENALTY_WEIGHT = 20.0
 _PENALTY_EVERY = 2
+
+
+@dataclass(frozen=True)
+class CleanSource:
+    """Clean frames to draw training mixtures from.
+
+    Attributes
+    ----------
+    frames : Tensor of shape (n_frames, n_bins)
+        Frames of one source, in the unit of the problem.
+    augment : callable
+        From a batch of frames and a generator to random variations of them.
+    """
+
+    frames: Tensor
+    augment: Callable[[Tensor, torch.Generator], Tensor]
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """Return a batch of random frames at random levels, uniform between bounds in dB."""
+        device = self.frames.device
+        rows = torch.randint(len(self.frames), (_BATCH,), generator=generator, device=device)
+        low, high = _LEVELS
+        levels = low + (high - low) * torch.rand(_BATCH, 1, generator=generator, device=device)
+        return self.augment(self.frames[rows], generator) * 10 ** (levels / 20)
 
 
 def make_mixture_encoder(problem: Problem, n_bins: int, generator: torch.Generator | None = None) -> FrameEncoder:
@@ -45,7 +69,12 @@ def make_critics(n_sources: int, n_bins: int, generator: torch.Generator | None 
 
 
 def train_mixture_encoder(
-    encoder: FrameEncoder, problem: Problem, sources: Sequence[Tensor], *, max_iter: int, generator: torch.Generator
+    encoder: FrameEncoder,
+    problem: Problem,
+    sources: Sequence[CleanSource],
+    *,
+    max_iter: int,
+    generator: torch.Generator,
 ) -> None:
     """Train an encoder in place to give latents whose generated frames are close to the true ones.
 
@@ -55,8 +84,8 @@ def train_mixture_encoder(
         What is trained.
     problem : Problem
         The frozen decoders and the divergence.
-    sources : sequence of Tensor of shape (n_frames_k, n_bins)
-        Clean frames of each source, in the decoders' order, in units of their mean scale.
+    sources : sequence of CleanSource
+        Clean frames of each source, in the decoders' order.
     max_iter : int
         Steps, each on a new batch of mixtures.
     generator : torch.Generator
@@ -66,7 +95,7 @@ def train_mixture_encoder(
     optimiser = torch.optim.Adam(encoder.parameters(), lr=_LEARNING_RATE, fused=True)
     for step in range(max_iter):
         optimiser.param_groups[0]["lr"] = _LEARNING_RATE * (1 - step / max_iter)
-        parts = [_draw(frames, generator) for frames in sources]
+        parts = [source.draw(generator) for source in sources]
         generated = problem.generate(problem.split(encoder(add_up(parts, generator))))
         losses = [divergence(part, frame, constant=False).mean() for part, frame in zip(parts, generated, strict=True)]
         optimiser.zero_grad()
@@ -75,18 +104,25 @@ def train_mixture_encoder(
 
 
 def train_critics(
-    critics: Sequence[FrameEncoder], sources: Sequence[Tensor], *, max_iter: int, generator: torch.Generator
+    critics: Sequence[FrameEncoder],
+    problem: Problem,
+    sources: Sequence[CleanSource],
+    *,
+    max_iter: int,
+    generator: torch.Generator,
 ) -> None:
-    """Train critics in place, by the Wasserstein objective with a gradient penalty, to notice leakage.
+    """Train critics in place, by the Wasserstein objective with a gradient penalty, to notice bad separation.
 
     Parameters
     ----------
     critics : sequence of FrameEncoder
         One per source; higher scores mean cleaner frames.
-    sources : sequence of Tensor of shape (n_frames_k, n_bins)
-        Clean frames of each source, in one unit.
+    problem : Problem
+        The frozen decoders; what they generate at the start of the search is what the critics see of separation.
+    sources : sequence of CleanSource
+        Clean frames of each source, in the decoders' order.
     max_iter : int
-        Steps, each on a new batch of frames.
+        Steps, each on a new batch of mixtures.
     generator : torch.Generator
         Source of frames, levels and phases.
     """
@@ -94,16 +130,17 @@ def train_critics(
     optimiser = torch.optim.Adam(weights, lr=_LEARNING_RATE, betas=(0.5, 0.9), fused=True)
     for step in range(max_iter):
         optimiser.param_groups[0]["lr"] = _LEARNING_RATE * (1 - step / max_iter)
+        parts = [source.draw(generator) for source in sources]
+        with torch.no_grad():
+            separated = problem.generate(problem.split(problem.first_points(add_up(parts, generator))))
         losses = []
-        for k, critic in enumerate(critics):
-            parts = [_draw(frames, generator) for frames in sources]
-            others = [part * _level(_LEAKAGE, generator) for j, part in enumerate(parts) if j != k]
-            clean, leaky = torch.log1p(parts[k]), torch.log1p(add_up([parts[k], *others], generator))
-            clean_scores, leaky_scores = critic.read(torch.cat([clean, leaky])).split(_BATCH)
-            losses.append(leaky_scores.mean() - clean_scores.mean())
+        for critic, part, estimate in zip(critics, parts, separated, strict=True):
+            clean, unclean = torch.log1p(part), torch.log1p(estimate)
+            clean_scores, unclean_scores = critic.read(torch.cat([clean, unclean])).split(_BATCH)
+            losses.append(unclean_scores.mean() - clean_scores.mean())
             if step % _PENALTY_EVERY == 0:
                 share = torch.rand(_BATCH, 1, generator=generator, device=clean.device)
-                steepness = slopes(critic, torch.lerp(clean, leaky, share)).norm(dim=1)
+                steepness = slopes(critic, torch.lerp(clean, unclean, share)).norm(dim=1)
                 losses.append(_PENALTY_WEIGHT * (steepness - 1).square().mean())
         optimiser.zero_grad()
         torch.stack(losses).sum().backward()
@@ -130,16 +167,3 @@ def add_up(parts: Sequence[Tensor], generator: torch.Generator) -> Tensor:
         phase = 2 * math.pi * torch.rand(part.shape, generator=generator, device=part.device)
         real, imaginary = real + part * torch.cos(phase), imaginary + part * torch.sin(phase)
     return torch.hypot(real, imaginary)
-
-
-def _draw(frames: Tensor, generator: torch.Generator) -> Tensor:
-    """Return a batch of random frames at random levels."""
-    rows = torch.randint(len(frames), (_BATCH,), generator=generator, device=frames.device)
-    return frames[rows] * _level(_LEVELS, generator)
-
-
-def _level(interval: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """Return a factor for each frame of a batch, uniform between levels in dB."""
-    low, high = interval
-    uniform = torch.rand(_BATCH, 1, generator=generator, device=generator.device)
-    return 10 ** ((low + (high - low) * uniform) / 20)

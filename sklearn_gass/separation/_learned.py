@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from sklearn_gass._inference import Problem
-from sklearn_gass._mixtures import make_critics, make_mixture_encoder, train_critics, train_mixture_encoder
+from sklearn_gass._mixtures import (
+    CleanSource,
+    make_critics,
+    make_mixture_encoder,
+    train_critics,
+    train_mixture_encoder,
+)
 from sklearn_gass._networks import StateDict, from_arrays, to_arrays
 
 
@@ -23,7 +29,7 @@ class LearnedFromMixtures:
     encoder : dict of str to ndarray or None
         Mixture encoder.
     critics : dict of str to ndarray or None
-        Leakage critics of all sources.
+        Critics of all sources.
     """
 
     encoder: StateDict | None = None
@@ -44,7 +50,7 @@ class LearnedFromMixtures:
 
 
 def learn_from_mixtures(models, frames, beta_loss, encoder_max_iter, critic_max_iter, seed, device):
-    """Train a mixture encoder and leakage critics; a function of its own so that joblib can cache it.
+    """Train a mixture encoder and critics of separation; a function of its own so that joblib can cache it.
 
     Parameters
     ----------
@@ -67,17 +73,21 @@ def learn_from_mixtures(models, frames, beta_loss, encoder_max_iter, critic_max_
         Weights.
     """
     problem = Problem([model._decoder(torch.float32, device) for model in models], beta_loss)
-    sources = [torch.tensor(part, dtype=torch.float32, device=device) / problem.unit for part in frames]
-    n_bins, encoder, critics = sources[0].shape[1], None, None
+    sources = [
+        CleanSource(torch.tensor(part, dtype=torch.float32, device=device) / problem.unit, model._augment)
+        for model, part in zip(models, frames, strict=True)
+    ]
+    n_bins, encoder, critics = frames[0].shape[1], None, None
     initial, drawing = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
     if encoder_max_iter:
         module = make_mixture_encoder(problem, n_bins, initial).to(device)
         train_mixture_encoder(module, problem, sources, max_iter=encoder_max_iter, generator=drawing)
         encoder = to_arrays(module)
+        problem = replace(problem, start=module.requires_grad_(False))
     if critic_max_iter:
         judges = make_critics(len(models), n_bins, initial)
         modules = nn.ModuleList(judges).to(device)
-        train_critics(judges, sources, max_iter=critic_max_iter, generator=drawing)
+        train_critics(judges, problem, sources, max_iter=critic_max_iter, generator=drawing)
         critics = to_arrays(modules)
     return LearnedFromMixtures(encoder, critics)
 

@@ -410,6 +410,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         order = self._search_order()
         n_bins, dtype, device = X.shape[1], frames.dtype, self.device
         decoders = [self.source_models_[i]._decoder(dtype, device) for i in order]
+        self._check_learned(decoders)
         encoder = self.learned_.load_encoder(decoders, n_bins, dtype, device) if self.start == "mixture" else None
         critics = self.learned_.load_critics(len(order), n_bins, dtype, device) if self.critic == "mixture" else None
         found = infer(
@@ -429,6 +430,14 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         )
         places = np.argsort(order)
         return replace(found, latents=[found.latents[i] for i in places], estimates=found.estimates[places])
+
+    def _check_learned(self, decoders):
+        """Raise ValueError if a parameter was set after `fit` to what only another `fit` can learn."""
+        if all(decoder.linear is not None for decoder in decoders):
+            return
+        for name, learned in (("start", self.learned_.encoder), ("critic", self.learned_.critics)):
+            if getattr(self, name) == "mixture" and learned is None:
+                raise ValueError(f'{name}="mixture" was not set when this separator was fitted: fit it again.')
 
     def _random_start(self, decoders):
         """Return a start at the same standard normal latents for every row."""

@@ -77,7 +77,7 @@ class BaseSourceModel(
         """Return random variations of training frames, as the model wants to see them in training."""
         return frames
 
-    def sample(self, n_samples=1, random_state=None, *, output_noise=False):
+    def sample(self, n_samples=1, random_state=None, *, output_noise=True):
         """Generate frames.
 
         Parameters
@@ -86,10 +86,10 @@ class BaseSourceModel(
             Number of frames.
         random_state : int, RandomState instance or None, default=None
             Seed of this draw; ``None`` falls back to the model's `random_state`.
-        output_noise : bool, default=False
-            Draw from the output distribution around each generated frame instead of returning its mean. For NMF that
-            is Poisson for Kullback-Leibler, Gaussian (clipped at zero) for Frobenius, exponential for Itakura-Saito;
-            for neural models the empirical one, the quotients of training frames and their reconstructions.
+        output_noise : bool, default=True
+            Draw from the output distribution around each generated frame; ``False`` returns its mean, which is
+            smoother than any real frame. The distribution is the empirical one: quotients of training frames and their
+            reconstructions, taken from frames about as loud.
 
         Returns
         -------
@@ -109,16 +109,23 @@ class BaseSourceModel(
             latents = self._draw_latents(int(n_samples), generator)
             frames = self._decoder(latents.dtype).generate(latents)
             if output_noise:
-                frames = self._add_output_noise(frames, generator)
+                frames = frames * self._draw_residuals(frames, generator)
         return frames.mul_(self.scale_).numpy()
 
-    def _add_output_noise(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        if self.beta_loss == "kullback-leibler":
-            return torch.poisson(frames, generator=generator)
-        if self.beta_loss == "frobenius":
-            noise = torch.randn(frames.shape, generator=generator, dtype=frames.dtype)
-            return (frames + self.noise_std_ * noise).clamp_min(0)
-        return frames * torch.empty_like(frames).exponential_(generator=generator)
+    def _set_residuals(self, frames: torch.Tensor, reconstruction: torch.Tensor) -> None:
+        """Keep the quotients of training frames and their reconstruction, from quiet to loud."""
+        order = torch.argsort(reconstruction.sum(1))
+        residuals = (frames + _FLOOR) / (reconstruction + _FLOOR)
+        self.residuals_ = residuals[order].clamp_(max=_LARGEST_RESIDUAL).cpu().numpy().astype(np.float16)
+        self.residual_levels_ = reconstruction.mean(1)[order].cpu().numpy()
+
+    def _draw_residuals(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Draw for each frame a residual of a training frame about as loud."""
+        places = torch.searchsorted(torch.from_numpy(self.residual_levels_).to(frames.dtype), frames.mean(1))
+        reach = max(1, round(_RESIDUAL_REACH * len(self.residuals_)))
+        places += torch.randint(-reach, reach + 1, places.shape, generator=generator)
+        rows = places.clamp_(0, len(self.residuals_) - 1).numpy()
+        return torch.from_numpy(self.residuals_[rows]).to(frames.dtype)
 
     def transform(self, X):
         """Find the latents that explain each frame best.
@@ -207,3 +214,14 @@ class BaseSourceModel(
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def spread_rows(n_rows: int, n_kept: int) -> torch.Tensor:
+    """Return up to `n_kept` row numbers, evenly spread over all."""
+    return torch.linspace(0, n_rows - 1, min(n_rows, n_kept)).round().long()
+
+
+N_KEPT = 1000  # training frames whose codes and residuals are kept for `sample`
+_FLOOR = 1e-3  # in units of the mean magnitude, keeps the residuals of silent bins bounded
+_LARGEST_RESIDUAL = 6e4  # fits into half precision
+_RESIDUAL_REACH = 0.02  # share of the kept frames, on either side, that count as about as loud

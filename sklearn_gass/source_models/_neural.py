@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from numbers import Integral, Real
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -22,7 +21,7 @@ from sklearn_gass._networks import (
     warp_frequencies,
 )
 from sklearn_gass._validation import Interval, StrOptions
-from sklearn_gass.source_models._base import BaseSourceModel
+from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
 
 
 class BaseNeuralSourceModel(BaseSourceModel):
@@ -93,12 +92,10 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
     def _describe(self, networks, frames):
         """Set fitted attributes that are measured on the trained networks."""
-        rows = torch.linspace(0, len(frames) - 1, min(len(frames), _BANK_SIZE), device=frames.device).round().long()
+        rows = spread_rows(len(frames), N_KEPT)
         codes = networks["encoder"](frames[rows])
         self.codes_ = codes.cpu().numpy()
-        reconstruction = networks["decoder"](codes[:, : self.n_components])
-        residuals = (frames[rows] + _FLOOR) / (reconstruction + _FLOOR)
-        self.residuals_ = residuals.clamp_(max=_LARGEST_RESIDUAL).cpu().numpy().astype(np.float16)
+        self._set_residuals(frames[rows], networks["decoder"](codes[:, : self.n_components]))
 
     def _run(self, trainee, frames, generator, history, **options):
         from sklearn_gass._training import train  # skorch is slow to import
@@ -143,16 +140,8 @@ class BaseNeuralSourceModel(BaseSourceModel):
         noise = torch.randn(mean.shape, generator=generator)
         return mean + noise * torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
 
-    def _add_output_noise(self, frames, generator):
-        """Multiply by residuals of random training frames: the empirical output distribution."""
-        rows = torch.randint(len(self.residuals_), (len(frames),), generator=generator)
-        return frames * torch.tensor(self.residuals_[rows.numpy()]).to(frames.dtype)
-
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
-_BANK_SIZE = 1000  # training frames whose codes and residuals are kept for `sample`
-_FLOOR = 1e-3  # in units of the mean magnitude, keeps the residuals of silent bins bounded
-_LARGEST_RESIDUAL = 6e4  # fits into half precision
 
 
 def check_widths(name, widths):

@@ -13,7 +13,7 @@ from sklearn_gass._decoder import Decoder, LinearPart, no_energy
 from sklearn_gass._multiplicative import GammaPrior, solve_activations, update_activations, update_components
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.divergences import DIVERGENCES
-from sklearn_gass.source_models._base import BaseSourceModel
+from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
 
 
 class NMFSourceModel(BaseSourceModel):
@@ -51,8 +51,11 @@ class NMFSourceModel(BaseSourceModel):
         Fitted gamma prior of each activation; only with ``prior="gamma"``.
     reconstruction_err_ : float
         Divergence per frame of the training frames at the end, in units of `scale_`.
-    noise_std_ : float
-        Root mean square of the residual, in units of `scale_`: the Gaussian output noise of `sample`.
+    residuals_ : ndarray of shape (n_kept, n_bins)
+        Quotients of up to 1,000 training frames and their reconstruction, from quiet to loud: the output noise of
+        `sample`.
+    residual_levels_ : ndarray of shape (n_kept,)
+        Mean magnitudes of the reconstructions that the residuals belong to, in units of `scale_`.
     scale_ : float
         Mean training magnitude, the model's unit.
     n_iter_ : int
@@ -113,10 +116,10 @@ class NMFSourceModel(BaseSourceModel):
         activations, components = self._factorise(frames, generator)
         norms = components.mean(1).clamp_min(torch.finfo(frames.dtype).tiny)
         components, activations = components / norms[:, None], activations * norms
-        residual = frames - activations @ components
         self.components_ = components.numpy()
         self.activations_ = activations.numpy()
-        self.noise_std_ = float(residual.square().mean().sqrt())
+        rows = spread_rows(len(frames), N_KEPT)
+        self._set_residuals(frames[rows], activations[rows] @ components)
         if self.prior == "gamma":
             self.prior_shape_, self.prior_rate_ = _fit_gamma(self.activations_)
 

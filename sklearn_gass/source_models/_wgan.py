@@ -94,7 +94,9 @@ class WGANSourceModel(BaseAdversarialSourceModel):
     codes_ : ndarray of shape (n_kept, n_codes)
         What the encoder makes of up to 1,000 training frames.
     residuals_ : ndarray of shape (n_kept, n_bins)
-        Quotients of these frames and their reconstruction: the output noise of `sample`.
+        Quotients of these frames and their reconstruction, from quiet to loud: the output noise of `sample`.
+    residual_levels_ : ndarray of shape (n_kept,)
+        Mean magnitudes of the reconstructions that the residuals belong to, in units of `scale_`.
     scale_ : float
         Mean training magnitude, the model's unit.
     n_iter_ : int
