@@ -16,6 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_gass import DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel
+from sklearn_gass._networks import warp_frequencies
+from sklearn_gass._random import derive_seed
 
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16, "max_iter": 3, "random_state": 0}
 CRITIC = {"critic_hidden_layer_sizes": (8,), "inversion_max_iter": 2}
@@ -336,6 +338,58 @@ class TestCritic:
         assert len(norms) == 2
         assert max(norms) < 1.05
         assert max(norms) > 0.5
+
+
+class TestFrequencyWarp:
+    def test_moves_a_peak_by_a_random_factor(self, rng):
+        """A peak at bin 200 comes out within half an octave, at places that differ; its height stays."""
+        bins = np.arange(513)
+        frames = torch.tensor(np.exp(-((bins - 200) ** 2) / 50)).repeat(300, 1)
+        warped = warp_frequencies(frames, 0.5, torch.Generator().manual_seed(0)).numpy()
+        octaves = np.log2(warped.argmax(1) / 200)
+        assert np.abs(octaves).max() <= 0.51
+        assert np.abs(octaves.mean()) < 0.06
+        assert octaves.std() == pytest.approx(0.5 / np.sqrt(3), rel=0.1)  # that of a uniform variable
+        assert_allclose(warped.max(1), 1, atol=0.05)
+
+    def test_mirrors_what_lies_beyond_the_highest_bin(self):
+        frames = torch.arange(9.0).repeat(50, 1)
+        warped = warp_frequencies(frames, 1.0, torch.Generator().manual_seed(0))
+        factors = warped[:, 1].double()
+        places = factors[:, None] * torch.arange(9)
+        assert_allclose(warped, 8 - (8 - places).abs(), atol=1e-4)
+
+    @pytest.mark.parametrize("n_bins", [1, 2, 12])
+    def test_of_nothing_leaves_frames_alone(self, n_bins, rng):
+        frames = torch.tensor(rng.random((5, n_bins)))
+        assert torch.equal(warp_frequencies(frames, 0.0, torch.Generator()), frames)
+        if n_bins == 1:
+            assert torch.equal(warp_frequencies(frames, 1.0, torch.Generator()), frames)
+
+    def test_changes_training(self, frames):
+        warped, plain = (fit(MODELS["VAE"], frames, frequency_warp=warp) for warp in (0.5, 0.0))
+        assert not np.array_equal(warped.weights_["decoder.layers.0.weight"], plain.weights_["decoder.layers.0.weight"])
+
+
+class TestTurns:
+    def test_between_turns_only_reconstruction_is_learned(self, frames):
+        """The critic stays what it was until its turn comes."""
+        settings = {"max_iter": 1, "batch_size": 20}  # three steps
+        once, always = (
+            fit(MODELS["WGAN"], frames, n_reconstruction=n, penalty="clip", clip_value=10.0, **settings) for n in (3, 1)
+        )
+        untrained = MODELS["WGAN"]._make_networks(12, torch.Generator().manual_seed(derive_seed(0)))
+        moved = [
+            np.abs(model.weights_["critic.layers.0.weight"] - untrained["critic"].layers[0].weight.detach().numpy())
+            for model in (once, always)
+        ]
+        assert 0 < moved[0].max() <= 1.1e-3  # one step of Adam
+        assert moved[1].max() > 1.5e-3
+
+    def test_no_effect_without_reconstruction(self, frames):
+        first, second = (fit(MODELS["WGAN-alone"], frames, n_reconstruction=n) for n in (1, 3))
+        for name, weights in first.weights_.items():
+            assert_array_equal(weights, second.weights_[name])
 
 
 class TestParameters:

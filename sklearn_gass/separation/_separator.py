@@ -46,8 +46,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         means ``NMFSourceModel()``. Parameters nest: ``source_model__n_components`` for one model,
         ``<label>__n_components`` for a list. Models inside ``sklearn.frozen.FrozenEstimator`` are used as they are.
     critic_weight : float, default=10.0
-        Weight λ of the critics of adversarially trained models: how much an estimate that looks like the training
-        data is preferred to one that fits the mixture. Takes effect at `transform`, without another fit.
+        Weight λ of the critics: how much an estimate that looks like the training data is preferred to one that fits
+        the mixture. Takes effect at `transform`, without another fit.
     mask_exponent : float, default=2.0
         Power of the estimates in the masks: 1 gives the ratio of magnitudes, 2 a Wiener-like mask, ``inf`` a binary
         one. Takes effect at `transform`.
@@ -57,15 +57,15 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         Where the latent search starts: from an encoder of mixtures, trained in `fit` on synthetic mixtures of the
         training frames, from what each source model's own encoder makes of an equal share of the mixture, or from the
         same random latents for every frame. Linear models alone need none of them.
-    start_weight : float, default=20.0
+    start_weight : float, default=5.0
         With ``start="mixture"``, weight of half the squared distance of the latents from the start: how far the search
         may go to explain the mixture better. Takes effect at `transform`.
-    start_max_iter : int, default=600
+    start_max_iter : int, default=1500
         Steps of the mixture encoder's training.
     critic : {"mixture", "source"}, default="mixture"
-        Who judges: critics trained in `fit` to tell frames of each source from the same with others leaking in, or
-        those that adversarially trained source models bring along.
-    critic_max_iter : int, default=200
+        Who judges: critics trained in `fit` to tell clean frames of each source from those that separation makes of
+        synthetic mixtures, or those that adversarially trained source models bring along.
+    critic_max_iter : int, default=500
         Steps of the training of these critics.
     solver : {"lbfgs", "rmsprop"}, default="lbfgs"
         How latents are searched: by limited-memory BFGS, or by `max_iter` steps of RMSprop at a rate of 0.001 as in the
@@ -158,10 +158,10 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         mask_exponent=2.0,
         beta_loss=None,
         start="mixture",
-        start_weight=20.0,
-        start_max_iter=600,
+        start_weight=5.0,
+        start_max_iter=1500,
         critic="mixture",
-        critic_max_iter=200,
+        critic_max_iter=500,
         solver="lbfgs",
         max_iter=100,
         tol=1e-3,

@@ -28,6 +28,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         "penalty_weight": [Interval(Real, 0, None, closed="left")],
         "latent": [StrOptions({"gaussian", "data"})],
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
+        "n_reconstruction": [Interval(Integral, 1, None, closed="left")],
         "inversion_max_iter": [Interval(Integral, 0, None, closed="left")],
     }
 
@@ -148,49 +149,58 @@ class _AdversarialTrainee(nn.Module):
             model._optimiser([p for name in learners for p in networks[name].parameters()], model.learning_rate_init),
             model._optimiser(networks["critic"].parameters(), model.critic_learning_rate_init),
         ]
-        self.n_critic_steps = 0
+        self.period = model.n_reconstruction if model.reconstruction_weight else 1
+        self.n_steps, self.n_critic_steps = 0, 0
+        self.critic_loss = torch.zeros(())
 
     def update(self, frames, generator):
-        """Take `n_critic` steps of the critic and one of the generator."""
-        for _ in range(self.model.n_critic):
-            critic_loss = self._update_critic(len(frames), generator)
-        return {"loss": self._update_generator(frames, generator), "critic_loss": critic_loss}
+        """Take a step of the generator, in turn with the critic or, between its turns, by reconstruction alone."""
+        loss = 0.0
+        is_turn = self.n_steps % self.period == 0
+        if is_turn:
+            for _ in range(self.model.n_critic):
+                self.critic_loss = self._update_critic(len(frames), generator)
+            # critics that speak seldom speak louder
+            loss = self.period * self._adversarial_loss(len(frames), generator)
+        if self.model.reconstruction_weight:
+            loss = loss + self.model.reconstruction_weight * self._reconstruction_loss(frames, generator)
+        self.n_steps += 1
+        _descend(self.optimisers[0], loss)
+        return {"loss": loss.detach(), "critic_loss": self.critic_loss}
 
     def _update_critic(self, n_frames, generator):
         rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=generator.device)
         real, critic = self.model._augment(self.frames[rows], generator), self.networks["critic"]
+        critic.requires_grad_(True)
         with torch.no_grad():
             fake = self.networks["decoder"](self.model._base_latents(n_frames, generator))
         real_scores, fake_scores = critic(torch.cat([real, fake])).split(n_frames)
-        loss = self.model._critic_loss(real_scores, fake_scores)
-        objective = loss
+        loss = objective = self.model._critic_loss(real_scores, fake_scores)
         if self.n_critic_steps % _PENALTY_EVERY == 0:
             penalty = self.model._penalty(critic, real, fake, generator)
             objective = loss if penalty is None else loss + self.model.penalty_weight * penalty
         self.n_critic_steps += 1
-        optimiser = self.optimisers[1]
-        optimiser.zero_grad()
-        objective.backward()
-        optimiser.step()
+        _descend(self.optimisers[1], objective)
         self.model._constrain(critic)
         return loss.detach()
 
-    def _update_generator(self, frames, generator):
-        decoder, critic, model = self.networks["decoder"], self.networks["critic"], self.model
-        critic.requires_grad_(False)
-        loss = model._generator_loss(critic(decoder(model._base_latents(len(frames), generator))))
-        if model.reconstruction_weight:
-            mean, log_variance = self.networks["encoder"](frames).chunk(2, dim=1)
-            bound = variational_loss(
-                decoder, frames, mean, log_variance, generator, model.beta_loss, model.latent_weight
-            )
-            loss = loss + model.reconstruction_weight * bound.mean()
-        optimiser = self.optimisers[0]
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        critic.requires_grad_(True)
-        return loss.detach()
+    def _adversarial_loss(self, n_frames, generator):
+        critic = self.networks["critic"].requires_grad_(False)
+        return self.model._generator_loss(
+            critic(self.networks["decoder"](self.model._base_latents(n_frames, generator)))
+        )
+
+    def _reconstruction_loss(self, frames, generator):
+        mean, log_variance = self.networks["encoder"](frames).chunk(2, dim=1)
+        beta_loss, latent_weight = self.model.beta_loss, self.model.latent_weight
+        decoder = self.networks["decoder"]
+        return variational_loss(decoder, frames, mean, log_variance, generator, beta_loss, latent_weight).mean()
+
+
+def _descend(optimiser, loss):
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
 
 
 _PENALTY_EVERY = 2  # a penalty on every second step is as good as on each, at half the cost

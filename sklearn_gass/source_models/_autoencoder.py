@@ -105,9 +105,9 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         Whether learning rates fall linearly to zero over `max_iter` epochs or stay what they are.
     learning_rate_init : float, default=0.002
         First learning rate.
-    batch_size : int, default=128
+    batch_size : int, default=64
         Frames per step.
-    max_iter : int, default=60
+    max_iter : int, default=80
         Epochs at most.
     weight_average : float, default=0.0
         Decay of a running average of the weights over steps that replaces the last weights; 0 keeps these.
@@ -184,8 +184,8 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         solver="adam",
         learning_rate="linear",
         learning_rate_init=2e-3,
-        batch_size=128,
-        max_iter=60,
+        batch_size=64,
+        max_iter=80,
         weight_average=0.0,
         early_stopping=False,
         validation_fraction=0.1,
@@ -298,9 +298,9 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         Whether learning rates fall linearly to zero over `max_iter` epochs or stay what they are.
     learning_rate_init : float, default=0.002
         First learning rate.
-    batch_size : int, default=128
+    batch_size : int, default=64
         Frames per step.
-    max_iter : int, default=60
+    max_iter : int, default=80
         Epochs at most.
     weight_average : float, default=0.0
         Decay of a running average of the weights over steps that replaces the last weights; 0 keeps these.
@@ -389,8 +389,8 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         solver="adam",
         learning_rate="linear",
         learning_rate_init=2e-3,
-        batch_size=128,
-        max_iter=60,
+        batch_size=64,
+        max_iter=80,
         weight_average=0.0,
         early_stopping=False,
         validation_fraction=0.1,

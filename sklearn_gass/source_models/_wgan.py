@@ -48,6 +48,9 @@ class WGANSourceModel(BaseAdversarialSourceModel):
     reconstruction_weight : float, default=0.1
         Weight of a variational autoencoder's loss beside the adversarial one; 0 trains by the adversarial objective
         alone.
+    n_reconstruction : int, default=3
+        Steps by reconstruction for each step in which generator and critic take turns, whose loss then counts as often
+        in it; of no effect in training by the adversarial objective alone.
     frequency_warp : float, default=0.12
         Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
         minutes of sound hold few pitches, and this fills the gaps between them.
@@ -62,9 +65,9 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         First learning rate of the generator.
     critic_learning_rate_init : float, default=0.001
         The same of the critic.
-    batch_size : int, default=128
+    batch_size : int, default=64
         Frames per step.
-    max_iter : int, default=60
+    max_iter : int, default=80
         Epochs.
     inversion_max_iter : int, default=40
         Epochs in which, after adversarial training alone, an encoder learns to invert the frozen generator.
@@ -149,14 +152,15 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         clip_value=0.01,
         n_critic=1,
         reconstruction_weight=0.1,
+        n_reconstruction=3,
         frequency_warp=0.12,
         latent_weight=1.0,
         solver="adam",
         learning_rate="linear",
         learning_rate_init=1e-3,
         critic_learning_rate_init=1e-3,
-        batch_size=128,
-        max_iter=60,
+        batch_size=64,
+        max_iter=80,
         inversion_max_iter=40,
         weight_average=0.0,
         warm_start=False,
@@ -177,6 +181,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         self.clip_value = clip_value
         self.n_critic = n_critic
         self.reconstruction_weight = reconstruction_weight
+        self.n_reconstruction = n_reconstruction
         self.frequency_warp = frequency_warp
         self.latent_weight = latent_weight
         self.solver = solver
