@@ -35,22 +35,20 @@ class Family:
     variants: dict[str, dict] = field(default_factory=dict)
 
 
-def _neural(name, model):
-    """Return a family with the defaults, and what each part of them buys."""
-    return Family(
-        SupervisedSeparator(model),
-        {
-            name: {},
-            f"{name}, λ = 0": {"critic_weight": 0.0},
-            f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
-            f"{name}, own encoder's start, λ = 10": {"start": "source", "critic_weight": 10.0},
-        },
-    )
+def _neural(name, model, more=(), **params):
+    """Return a family with the defaults, and what parts of them buy."""
+    variants = {
+        name: {},
+        f"{name}, λ = 0": {"critic_weight": 0.0},
+        f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
+    }
+    variants |= {f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in more}
+    return Family(SupervisedSeparator(model, **params), variants)
 
 
-def _adversarial(name, model):
+def _adversarial(name, model, **params):
     """Return a neural family that is also scored with the model's own critic."""
-    family = _neural(name, model)
+    family = _neural(name, model, **params)
     own = {"start": "source", "critic": "source", "critic_weight": 10.0}
     return Family(family.separator, {**family.variants, f"{name}, own encoder and critic, λ = 10": own})
 
@@ -64,8 +62,12 @@ OURS = {
     "nmf40": _nmf(40),
     "nmf100": _nmf(100),
     "wgan": _adversarial("WGAN", WGANSourceModel()),
-    "vae": _neural("VAE", VAESourceModel()),
-    "wgan-adversarial": _adversarial("WGAN, adversarial only", WGANSourceModel(reconstruction_weight=0, n_critic=2)),
+    "vae": _neural("VAE", VAESourceModel(), more=(3.0, 30.0)),
+    "wgan-adversarial": _adversarial(
+        "WGAN, adversarial only",
+        WGANSourceModel(reconstruction_weight=0, n_critic=2, learning_rate_init=5e-4),
+        start_weight=50.0,
+    ),
     "dae": _neural("DAE", DAESourceModel()),
     "gan": _adversarial("GAN", GANSourceModel()),
 }

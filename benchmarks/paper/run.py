@@ -22,12 +22,13 @@ from methods import FAMILIES, OURS
 from reference import mask_network
 from sklearn.base import clone
 
-from sklearn_gass import AudioSeparator
+from sklearn_gass import AudioSeparator, VAESourceModel
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
 from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound, si_sdr
 
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"
+WARP = VAESourceModel().frequency_warp
 BOUNDS, NETWORK = "bounds", "mask-network"
 
 
@@ -51,14 +52,17 @@ def run_bounds(example, seed):
 
 
 def run_network(example, seed):
-    """Score a discriminative network, what a user might take instead."""
-    start = time.process_time()
-    separate = mask_network(example, seed)
-    fitted = time.process_time() - start
-    start = time.process_time()
-    estimates = separate(example.mixture)
-    seconds = {"fit_seconds": fitted, "separate_seconds": time.process_time() - start}
-    return {"discriminative mask network": {**score(example.references, estimates), **seconds}}
+    """Score a discriminative network, what a user might take instead, without and with our augmentation."""
+    rows = {}
+    for name, warp in {"discriminative mask network": 0.0, "discriminative mask network, warped frames": WARP}.items():
+        start = time.process_time()
+        separate = mask_network(example, seed, warp)
+        fitted = time.process_time() - start
+        start = time.process_time()
+        estimates = separate(example.mixture)
+        seconds = {"fit_seconds": fitted, "separate_seconds": time.process_time() - start}
+        rows[name] = {**score(example.references, estimates), **seconds}
+    return rows
 
 
 def run_family(name, example, seed, cache):
