@@ -66,7 +66,7 @@ OURS = {
     "wgan-adversarial": _adversarial(
         "WGAN, adversarial only",
         WGANSourceModel(reconstruction_weight=0, n_critic=2, learning_rate_init=5e-4),
-        start_weight=50.0,
+        start_weight=200.0,
     ),
     "dae": _neural("DAE", DAESourceModel()),
     "gan": _adversarial("GAN", GANSourceModel()),
