@@ -155,16 +155,16 @@ class _AdversarialTrainee(nn.Module):
 
     def update(self, frames, generator):
         """Take a step of the generator, in turn with the critic or, between its turns, by reconstruction alone."""
-        loss = 0.0
-        is_turn = self.n_steps % self.period == 0
-        if is_turn:
+        losses = []
+        if self.n_steps % self.period == 0:
             for _ in range(self.model.n_critic):
                 self.critic_loss = self._update_critic(len(frames), generator)
             # critics that speak seldom speak louder
-            loss = self.period * self._adversarial_loss(len(frames), generator)
+            losses.append(self.period * self._adversarial_loss(len(frames), generator))
         if self.model.reconstruction_weight:
-            loss = loss + self.model.reconstruction_weight * self._reconstruction_loss(frames, generator)
+            losses.append(self.model.reconstruction_weight * self._reconstruction_loss(frames, generator))
         self.n_steps += 1
+        loss = torch.stack(losses).sum()
         _descend(self.optimisers[0], loss)
         return {"loss": loss.detach(), "critic_loss": self.critic_loss}
 
