@@ -121,11 +121,11 @@ class BaseSourceModel(
 
     def _draw_residuals(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Draw for each frame a residual of a training frame about as loud."""
-        places = torch.searchsorted(torch.from_numpy(self.residual_levels_).to(frames.dtype), frames.mean(1))
+        places = torch.searchsorted(torch.tensor(self.residual_levels_, dtype=frames.dtype), frames.mean(1))
         reach = max(1, round(_RESIDUAL_REACH * len(self.residuals_)))
         places += torch.randint(-reach, reach + 1, places.shape, generator=generator)
         rows = places.clamp_(0, len(self.residuals_) - 1).numpy()
-        return torch.from_numpy(self.residuals_[rows]).to(frames.dtype)
+        return torch.tensor(self.residuals_[rows], dtype=frames.dtype)
 
     def transform(self, X):
         """Find the latents that explain each frame best.
