@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -14,9 +15,11 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 
-from sklearn_gass import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
+from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
+from sklearn_gass.datasets import make_voices
 from sklearn_gass.scoring import SeparationScorer
 
+EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "search_on_dask.py"
 WEIGHTS = [0, 10, 100]
 # A search in a process of its own. The data are drawn there anew, since only equal numbers find the same cache.
 SCRIPT = """
@@ -111,6 +114,13 @@ class TestBackends:
                 np.testing.assert_array_equal(scores_of(n_jobs=-1), sequential)
             worked = client.run(lambda dask_worker: dask_worker.state.executed_count)
             assert all(worked.values()), "both processes must have taken part"
+
+    def test_example_on_dask(self):
+        pytest.importorskip("distributed", reason="needs dask: pip install 'sklearn_gass[search]'")
+        result = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, timeout=300, check=False)
+        assert result.returncode == 0, result.stderr
+        assert "2 processes" in result.stdout
+        assert "same scores as in one process: True" in result.stdout
 
     @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed; the extras leave it out")
     @pytest.mark.filterwarnings("default")  # warnings of ray itself
@@ -215,3 +225,15 @@ class TestCache:
         for path in tmp_path.rglob("output.pkl"):
             joblib.load(path)
         assert not list(tmp_path.rglob("*.thread-*")), "no half-written files are left"
+
+    @pytest.mark.parametrize("choose", [False, True])
+    def test_pairs_share_the_models_of_a_speaker(self, choose, seed, tmp_path):
+        """Three pairs of three speakers need three models, and as many more in each fold."""
+        voices = make_voices(3, n_utterances=3, duration=0.4, random_state=seed)
+        separator = SupervisedSeparator(NMFSourceModel(2, max_iter=2), memory=str(tmp_path), random_state=seed)
+        audio = AudioSeparator(separator)
+        for missing in np.unique(voices.speakers):
+            rows = np.flatnonzero(voices.speakers != missing)
+            pair = clone(SupervisedSeparatorCV(audio, critic_weights=[0]) if choose else audio)
+            pair.fit([voices.utterances[i] for i in rows], voices.speakers[rows])
+        assert len(cached_fits(tmp_path)) == (3 * (1 + 3) if choose else 3)
