@@ -6,26 +6,17 @@ from itertools import product
 from numbers import Integral
 
 import numpy as np
-from sklearn import config_context, get_config
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn import get_config
+from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_gass._random import derive_seed, seed_if_unseeded
-from sklearn_gass._validation import (
-    HasMethods,
-    StrOptions,
-    check_feature_names_in,
-    check_frames,
-    check_labels,
-    check_utterances,
-    fit_context,
-)
+from sklearn_gass._validation import HasMethods, StrOptions, check_labels, fit_context
 from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer
-from sklearn_gass.separation._audio import AudioSeparator
+from sklearn_gass.separation._chosen import ChosenSeparator
 from sklearn_gass.separation._folds import (
     check_folds,
     make_splitter,
@@ -37,7 +28,7 @@ from sklearn_gass.separation._folds import (
 from sklearn_gass.separation._separator import SupervisedSeparator
 
 
-class SupervisedSeparatorCV(TransformerMixin, BaseEstimator):
+class SupervisedSeparatorCV(ChosenSeparator):
     """Separator that chooses λ, and the mask exponent if asked to, by cross-validation on its training data.
 
     Both act at separation and not in training. So source models are fitted once per fold, however many values are
@@ -205,55 +196,6 @@ class SupervisedSeparatorCV(TransformerMixin, BaseEstimator):
         self.classes_ = self.separator_.classes_
         return self
 
-    def transform(self, X):
-        """Separate mixtures with the chosen parameters.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_frames, n_bins), or list of ndarray of shape (n_samples,)
-            Frames of a mixture, or mixtures for an `AudioSeparator`.
-
-        Returns
-        -------
-        S : ndarray of shape (n_frames, n_sources * n_bins), or list of ndarray of shape (n_sources, n_samples)
-            What the separator's own `transform` returns; sources sum to the mixture.
-        """
-        check_is_fitted(self)
-        with config_context(transform_output="default"):
-            return self.separator_.transform(self._check(X, reset=False))
-
-    def separate(self, X):
-        """Separate one mixture into an array per source.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_frames, n_bins) or (n_samples,)
-            Frames of a mixture, or its waveform for an `AudioSeparator`.
-
-        Returns
-        -------
-        sources : ndarray of shape (n_sources, n_frames, n_bins), or Separation
-            Sources that sum to the mixture.
-        """
-        check_is_fitted(self)
-        return self.separator_.separate(X if self._holds_waves else self._check(X, reset=False))
-
-    def inverse_transform(self, S):
-        """Add separated sources up to mixtures.
-
-        Parameters
-        ----------
-        S : array-like of shape (n_frames, n_sources * n_bins), or list of ndarray of shape (n_sources, n_samples)
-            What `transform` returned.
-
-        Returns
-        -------
-        X : ndarray of shape (n_frames, n_bins), or list of ndarray of shape (n_samples,)
-            Mixtures.
-        """
-        check_is_fitted(self)
-        return self.separator_.inverse_transform(S)
-
     def score(self, X, y):
         """Score the chosen parameters on held-out clean recordings, by the metric that chose.
 
@@ -273,23 +215,6 @@ class SupervisedSeparatorCV(TransformerMixin, BaseEstimator):
         score = self._scorer()(self.separator_, *self._check(X, y, reset=False))
         return score[self._metric()] if isinstance(score, dict) else score
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the output columns: label, underscore, name of the bin or sample.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the columns of `X`; ``None`` takes those seen in `fit`, or ``x0``, ``x1``, …
-
-        Returns
-        -------
-        names : ndarray of shape (n_sources * n_features_in_,)
-            Names of the columns that `transform` returns.
-        """
-        check_is_fitted(self)
-        columns = check_feature_names_in(self, input_features)
-        return np.asarray([f"{label}_{name}" for label in self.classes_ for name in columns], dtype=object)
-
     def get_metadata_routing(self):
         """Say that `fit` passes groups on to the splitter, if that asks for them.
 
@@ -301,14 +226,6 @@ class SupervisedSeparatorCV(TransformerMixin, BaseEstimator):
         splitter = StratifiedGroupKFold() if self.cv is None or isinstance(self.cv, Integral) else self.cv
         mapping = MethodMapping().add(caller="fit", callee="split")
         return MetadataRouter(owner=self).add(splitter=splitter, method_mapping=mapping)
-
-    @property
-    def _holds_waves(self):
-        return isinstance(self.separator, AudioSeparator)
-
-    def _check(self, X, y="no_validation", *, reset):
-        check = check_utterances if self._holds_waves else check_frames
-        return check(self, X, y, reset=reset)
 
     def _make_separator(self):
         """Return an unfitted separator with a seed."""
@@ -369,17 +286,3 @@ class SupervisedSeparatorCV(TransformerMixin, BaseEstimator):
         self.best_index_, self.multimetric_ = int(chosen), metric != "score"
         self.best_params_ = results["params"][self.best_index_]
         self.best_score_ = float(results[f"mean_test_{metric}"][self.best_index_])
-
-    def _held_out_mixtures(self, X, y, snr=0.0):
-        return self.separator_._held_out_mixtures(*self._check(X, y, reset=False), snr)
-
-    def _separate(self, mixture):
-        return self.separator_._separate(mixture)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        inner = get_tags(SupervisedSeparator() if self.separator is None else self.separator)
-        tags.target_tags.required = True
-        tags.input_tags.positive_only = inner.input_tags.positive_only
-        tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
-        return tags
