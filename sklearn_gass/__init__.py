@@ -1,7 +1,7 @@
 """Generative source separation for scikit-learn."""
 
 from sklearn_gass.audio_io import load_audio, save_audio
-from sklearn_gass.separation import AudioSeparator, Separation, SupervisedSeparator
+from sklearn_gass.separation import AudioSeparator, Separation, SupervisedSeparator, SupervisedSeparatorCV
 from sklearn_gass.source_models import (
     DAESourceModel,
     GANSourceModel,
@@ -21,6 +21,7 @@ __all__ = [
     "NMFSourceModel",
     "Separation",
     "SupervisedSeparator",
+    "SupervisedSeparatorCV",
     "VAESourceModel",
     "WGANSourceModel",
     "load_audio",

@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
-from sklearn.utils.validation import check_non_negative, validate_data
+from sklearn.utils.validation import check_non_negative, column_or_1d, validate_data
 
 __all__ = [
     "BaseComposition",
@@ -30,8 +30,10 @@ __all__ = [
     "check_frames",
     "check_labels",
     "check_same_labels",
+    "check_utterances",
     "check_wave",
     "fit_context",
+    "is_ragged",
     "validate_params",
 ]
 
@@ -49,6 +51,42 @@ def check_frames(estimator: BaseEstimator, X: ArrayLike, y: Any = "no_validation
     return checked
 
 
+def check_utterances(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+    """Return waveforms as a list or the rows of an array; with labels if `y` is given.
+
+    Raises
+    ------
+    ValueError
+        If there is no waveform, or one is empty, not 1-D, complex or holds NaN, or `y` has another length.
+    """
+    if isinstance(X, list | tuple) and not X:
+        raise ValueError("X is empty: at least one waveform is needed.")
+    if not is_ragged(X):
+        return validate_data(estimator, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+    waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
+    if reset:
+        # left by an earlier fit on an array
+        estimator.__dict__.pop("n_features_in_", None)
+        estimator.__dict__.pop("feature_names_in_", None)
+    if isinstance(y, str):
+        return waves
+    if y is None:
+        raise ValueError(f"{type(estimator).__name__} requires y, the source of each utterance, but y is None.")
+    y = column_or_1d(y, warn=True)
+    if len(y) != len(waves):
+        raise ValueError(f"X has {len(waves)} utterances, but y has {len(y)} labels.")
+    return waves, y
+
+
+def is_ragged(X: Any) -> bool:
+    """Tell a list of waveforms, which may differ in length, from a matrix of equally long ones."""
+    is_sequence = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
+    return is_sequence and len(X) > 0 and all(isinstance(wave, np.ndarray) for wave in X)
+
+
+SPLITTERS = {"frames": "StratifiedGroupKFold with groups = utterance", "utterances": "StratifiedKFold"}
+
+
 def check_labels(y: NDArray[Any], *, unit: str = "frames") -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the sorted source labels and, for each row, the index of its label.
 
@@ -63,7 +101,7 @@ def check_labels(y: NDArray[Any], *, unit: str = "frames") -> tuple[NDArray[Any]
     if len(classes) < 2:
         raise ValueError(
             f"Separation needs {unit} of two or more sources, but y names 1 class: {classes.tolist()}. "
-            "In a grouped split, use a splitter that keeps every source in every fold, such as StratifiedGroupKFold."
+            f"In a split, use a splitter that keeps every source in every fold: {SPLITTERS[unit]}."
         )
     return classes, codes
 
@@ -92,8 +130,8 @@ def check_wave(wave: ArrayLike, *, name: str = "wave") -> NDArray[np.floating]:
     return array
 
 
-def check_same_labels(given: Sequence[Any], known: Sequence[Any]) -> None:
-    """Raise ValueError unless the labels given are exactly the known sources.
+def check_same_labels(given: Sequence[Any], known: Sequence[Any], *, unit: str | None = None) -> None:
+    """Raise ValueError unless the labels given are exactly the known sources; with a unit, say how to split them.
 
     Raises
     ------
@@ -101,10 +139,10 @@ def check_same_labels(given: Sequence[Any], known: Sequence[Any]) -> None:
         Naming the labels that are unknown or missing.
     """
     unknown, missing = sorted(set(given) - set(known)), sorted(set(known) - set(given))
+    hint = f" In a split, use a splitter that keeps every source in every fold: {SPLITTERS[unit]}." if unit else ""
     if unknown:
-        raise ValueError(f"Unknown source label(s) {unknown}; the sources are {sorted(known)}.")
+        raise ValueError(f"Unknown source label(s) {unknown}; the sources are {sorted(known)}.{hint}")
     if missing:
         raise ValueError(
-            f"No frames of source(s) {missing}, but every one of {sorted(known)} is needed. "
-            "Use a splitter that keeps every source in every fold, such as StratifiedGroupKFold."
+            f"No {unit or 'frames'} of source(s) {missing}, but every one of {sorted(known)} is needed.{hint}"
         )

@@ -280,7 +280,7 @@ class TestErrors:
             with pytest.raises(ValueError, match=message):
                 clone(audio).fit(X, y)
         for y, message in [
-            (["voice0"] * 6, r"No frames of source\(s\) \['voice1'\]"),
+            (["voice0"] * 6, r"No utterances of source\(s\) \['voice1'\]"),
             (["voice0"] * 3 + ["voice1"] * 2 + ["cat"], r"Unknown source label\(s\) \['cat'\]"),
             (None, "requires y"),
         ]:

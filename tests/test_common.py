@@ -13,6 +13,7 @@ from sklearn_gass import (
     GANSourceModel,
     NMFSourceModel,
     SupervisedSeparator,
+    SupervisedSeparatorCV,
     VAESourceModel,
     WGANSourceModel,
 )
@@ -33,6 +34,7 @@ SEPARATORS = [
     SupervisedSeparator(WGANSourceModel(**SMALL), critic_weight=1.0, start_max_iter=2),
     SupervisedSeparator(VAESourceModel(**SMALL), start="source"),
     AudioSeparator(SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2))),
+    SupervisedSeparatorCV(SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2)), critic_weights=(0, 1), cv=2),
 ]
 ESTIMATORS = SOURCE_MODELS + SEPARATORS
 

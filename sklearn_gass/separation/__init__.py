@@ -1,7 +1,8 @@
 """Separators: estimators that combine source models."""
 
 from sklearn_gass.separation._audio import AudioSeparator
+from sklearn_gass.separation._search import SupervisedSeparatorCV
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 
-__all__ = ["AudioSeparator", "Separation", "SupervisedSeparator"]
+__all__ = ["AudioSeparator", "Separation", "SupervisedSeparator", "SupervisedSeparatorCV"]

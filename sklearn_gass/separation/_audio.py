@@ -8,7 +8,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import (
@@ -17,12 +17,13 @@ from sklearn_gass._validation import (
     check_feature_names_in,
     check_labels,
     check_same_labels,
+    check_utterances,
     check_wave,
     fit_context,
-    validate_data,
+    is_ragged,
 )
 from sklearn_gass.datasets import make_mixture
-from sklearn_gass.metrics import si_sdr
+from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 from sklearn_gass.stft import STFT
@@ -37,8 +38,9 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    separator : SupervisedSeparator or None, default=None
-        What separates the frames; ``None`` means ``SupervisedSeparator()``.
+    separator : SupervisedSeparator, SupervisedSeparatorCV or None, default=None
+        What separates the frames; ``None`` means ``SupervisedSeparator()``. One that searches is told which frames
+        are of one utterance.
     stft : STFT or None, default=None
         How frames are made; ``None`` means ``STFT()``, 1024 samples every 256.
     sample_rate : int, default=16000
@@ -50,7 +52,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_sources,)
         Sorted labels of the sources.
-    separator_ : SupervisedSeparator
+    separator_ : SupervisedSeparator or SupervisedSeparatorCV
         The fitted separator of frames.
     stft_ : STFT
         The transform that was used.
@@ -108,10 +110,10 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
             If `y` names fewer than two sources, a source is silent, or a waveform is empty, not 1-D, complex or holds
             NaN.
         """
-        waves, y = self._check_utterances(X, y, reset=True)
+        waves, y = check_utterances(self, X, y, reset=True)
         self.classes_, codes = check_labels(y, unit="utterances")
         self.stft_ = STFT() if self.stft is None else clone(self.stft)
-        frames, labels = [], []
+        frames, labels, groups = [], [], []
         for code, label in enumerate(self.classes_):
             own = [waves[i] for i in np.flatnonzero(codes == code)]
             level = _level(np.concatenate(own))
@@ -119,9 +121,13 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
                 raise ValueError(f"All utterances of source {str(label)!r} are silent.")
             frames += [self.stft_.analyze(wave / level)[0] for wave in own]
             labels += [label] * sum(map(len, frames[-len(own) :]))
+            groups += np.repeat(np.flatnonzero(codes == code), [len(part) for part in frames[-len(own) :]]).tolist()
         separator = SupervisedSeparator() if self.separator is None else clone(self.separator)
         seed_if_unseeded(separator, derive_seed(self.random_state))
-        self.separator_ = separator.fit(np.concatenate(frames), np.asarray(labels, dtype=self.classes_.dtype))
+        # a separator that searches splits frames by utterance
+        by_utterance = {"groups": groups} if has_fit_parameter(separator, "groups") else {}
+        sources = np.asarray(labels, dtype=self.classes_.dtype)
+        self.separator_ = separator.fit(np.concatenate(frames), sources, **by_utterance)
         return self
 
     def separate(self, mixture):
@@ -160,9 +166,9 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
             Separated waveforms, in the order of `classes_`: a list for a list, an array for an array.
         """
         check_is_fitted(self)
-        waves = self._check_utterances(X, reset=False)
+        waves = check_utterances(self, X, reset=False)
         separated = [self._separate(wave) for wave in waves]
-        return separated if _is_ragged(X) else np.stack([sources.ravel() for sources in separated])
+        return separated if is_ragged(X) else np.stack([sources.ravel() for sources in separated])
 
     def inverse_transform(self, S):
         """Add separated waveforms up to the mixtures.
@@ -216,14 +222,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
             If a source does not occur in `y`, or one occurs that was not fitted, or an utterance is silent.
         """
         check_is_fitted(self)
-        waves, y = self._check_utterances(X, y, reset=False)
-        check_same_labels(np.unique(y).tolist(), self.classes_.tolist())
-        by_source = [[waves[i] for i in np.flatnonzero(y == label)] for label in self.classes_]
-        ratios = []
-        for utterances in zip(*by_source, strict=False):
-            mixture, references = make_mixture(utterances)
-            ratios.append(np.mean(si_sdr(references, self._separate(mixture))))
-        return float(np.mean(ratios))
+        return SeparationScorer("si_sdr")(self, X, y)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` gives for an array of equally long mixtures.
@@ -252,25 +251,13 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         waves = [self.stft_.synthesize(source, phase, mixture.size) for source in sources]
         return np.stack(waves) * level
 
-    def _check_utterances(self, X, y="no_validation", *, reset):
-        """Return waveforms as a list or the rows of an array; with labels if `y` is given."""
-        if isinstance(X, list | tuple) and not X:
-            raise ValueError("X is empty: at least one waveform is needed.")
-        if _is_ragged(X):
-            waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
-            if reset:
-                # left by an earlier fit on an array
-                self.__dict__.pop("n_features_in_", None)
-                self.__dict__.pop("feature_names_in_", None)
-            if isinstance(y, str):
-                return waves
-            if y is None:
-                raise ValueError(f"{type(self).__name__} requires y, the source of each utterance, but y is None.")
-            y = column_or_1d(y, warn=True)
-            if len(y) != len(waves):
-                raise ValueError(f"X has {len(waves)} utterances, but y has {len(y)} labels.")
-            return waves, y
-        return validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+    def _held_out_mixtures(self, X, y, snr=0.0):
+        """Yield mixtures of clean utterances with their sources, of shape (n_sources, n_samples)."""
+        waves, y = check_utterances(self, X, y, reset=False)
+        check_same_labels(np.unique(y).tolist(), self.classes_.tolist(), unit="utterances")
+        by_source = [[waves[i] for i in np.flatnonzero(y == label)] for label in self.classes_]
+        for utterances in zip(*by_source, strict=False):
+            yield make_mixture(utterances, snr=snr)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -282,9 +269,3 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
 def _level(wave):
     """Return the standard deviation, in double precision since squares of quiet samples vanish in single."""
     return float(np.std(wave, dtype=np.float64)) if np.ptp(wave) > 0 else 0.0
-
-
-def _is_ragged(X):
-    """Tell a list of waveforms, which may differ in length, from a matrix of equally long ones."""
-    is_sequence = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
-    return is_sequence and len(X) > 0 and all(isinstance(wave, np.ndarray) for wave in X)

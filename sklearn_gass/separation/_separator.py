@@ -28,6 +28,7 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.masks import ratio_masks
+from sklearn_gass.scoring import frame_sdr
 from sklearn_gass.separation._composition import SourceModelComposition
 from sklearn_gass.separation._learned import LearnedFromMixtures, learn_from_mixtures
 
@@ -346,8 +347,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
             If a source does not occur in `y`, or one occurs that was not fitted.
         """
         check_is_fitted(self)
-        references = self._references(X, y)
-        return float(np.mean(_magnitude_sdr(references, self._separate(references.sum(0)))))
+        ((mixture, references),) = self._held_out_mixtures(X, y)
+        return float(np.mean(frame_sdr(references, self._separate(mixture))))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output columns: label, underscore, name of the bin.
@@ -454,12 +455,15 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
 
         return sorted(range(len(scales)), key=key)
 
-    def _references(self, X, y):
-        """Return clean frames stacked by source, shape (n_sources, n_mixture_frames, n_bins)."""
+    def _held_out_mixtures(self, X, y, snr=0.0):
+        """Return one mixture of clean frames, and its sources of shape (n_sources, n_mixture_frames, n_bins)."""
         X, y = check_frames(self, X, y, reset=False)
-        check_same_labels(np.unique(y).tolist(), self.classes_.tolist())
+        check_same_labels(np.unique(y).tolist(), self.classes_.tolist(), unit="frames")
         n_frames = min(np.sum(y == label) for label in self.classes_)
-        return np.stack([X[y == label][:n_frames] for label in self.classes_])
+        references = np.stack([X[y == label][:n_frames] for label in self.classes_])
+        if snr:
+            references[1:] *= 10.0 ** (-snr / 20)
+        return [(references.sum(0), references)]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -472,14 +476,6 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
 def _fit_model(model, frames):
     """Fit one source model; a function of its own so that joblib can cache it."""
     return model.fit(frames, None)  # FrozenEstimator insists on y
-
-
-def _magnitude_sdr(references, estimates):
-    """Return the ratio of each source's energy to that of its error, in dB, bounded by floating-point precision."""
-    tiny = np.finfo(np.float64).tiny
-    signal = np.sum(references.astype(np.float64) ** 2, axis=(1, 2))
-    error = np.sum((references - estimates).astype(np.float64) ** 2, axis=(1, 2))
-    return 10 * np.log10((signal + tiny) / (error + np.finfo(np.float64).eps * signal + tiny))
 
 
 _N_SAMPLES = 2000
