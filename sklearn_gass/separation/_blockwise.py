@@ -71,4 +71,4 @@ def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
     return (wave[begin : begin + _BLOCK_VALUES] for begin in range(0, wave.size, _BLOCK_VALUES))
 
 
-_BLOCK_VALUES = 1_100_000  # in frames of the default length at 16 kHz, half a minute
+_BLOCK_VALUES = 550_000  # in frames of the default length at 16 kHz, a quarter of a minute
