@@ -35,6 +35,8 @@ class Table:
 
     def markdown(self):
         """Return it as a section of a page."""
+        if not self.rows:
+            return f"### {self.title}\n\n{self.note}\n"
         lines = [self.columns, ["---"] * len(self.columns), *([_written(cell) for cell in row] for row in self.rows)]
         return f"### {self.title}\n\n{self.note}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
