@@ -41,8 +41,10 @@ def section(name, part):
     return "\n".join([head, *(Table(**table).markdown() for table in part["tables"])])
 
 
-def write(results):
-    """Write the JSON file and the page."""
+def write(name, part):
+    """Put a part into the JSON file, beside what other runs may have left there meanwhile, and write the page anew."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    results[name] = part
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     lead = "# Speed tables\n\nWritten by `benchmarks/speed/run.py`. CPU s per s: CPU seconds per second of sound.\n"
     sections = (section(name, results[name]) for name in PARTS if name in results)
@@ -57,15 +59,14 @@ def main():
     parser.add_argument("--device", default="cuda", help="what to compare one core with; skipped if it is not there")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     measures = PARTS | {"accelerator": partial(accelerator.measure, device=options.device)}
     for name in options.parts:
         start = time.perf_counter()
         tables = measures[name](options.quick)
-        results[name] = {"machine": machine(), "tables": [table.plain() for table in tables]}
-        print(section(name, results[name]), f"({time.perf_counter() - start:.0f} s)\n", sep="\n", flush=True)
+        part = {"machine": machine(), "tables": [table.plain() for table in tables]}
+        print(section(name, part), f"({time.perf_counter() - start:.0f} s)\n", sep="\n", flush=True)
         if not options.quick:
-            write(results)
+            write(name, part)
 
 
 if __name__ == "__main__":
