@@ -2,8 +2,7 @@
 
 While frames are separated, the shapes of all matrix products are written down, those of the decoders' and critics'
 forward and backward passes included. The floor is the time of these products alone: at the rate that the machine has in
-a large product, and more leniently with each shape timed by itself. A second table says where the time goes, by torch's
-profiler.
+a large product, and more leniently in their own shapes. A second table says where the time goes, by torch's profiler.
 
 Run ``python benchmarks/speed/floor.py``.
 """
@@ -23,7 +22,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 ATEN = torch.ops.aten
-SECONDS = 60
+SECONDS, ROUNDS = 30, 7
 SETTINGS = [
     ("NMF", "NMF", {}),
     ("VAE", "VAE", {}),
@@ -65,38 +64,46 @@ def operand(n_rows, n_columns, transposed, dtype):
     return torch.rand(n_columns, n_rows, dtype=dtype).T if transposed else torch.rand(n_rows, n_columns, dtype=dtype)
 
 
-def seconds_of(shape):
-    """Return the CPU time of one product, the shortest of many."""
-    n_rows, inner, n_columns, left_transposed, right_transposed, dtype = shape
-    left, right = operand(n_rows, inner, left_transposed, dtype), operand(inner, n_columns, right_transposed, dtype)
-    out = torch.empty(n_rows, n_columns, dtype=dtype)
-    times = [timed(lambda: torch.mm(left, right, out=out))[0]]
-    while len(times) < 5 or (sum(times) < 0.01 and len(times) < 200):
-        times.append(timed(lambda: torch.mm(left, right, out=out))[0])
-    return min(times)
+class Replay:
+    """The same products again with nothing between them, each into a place of its own."""
+
+    def __init__(self, shapes):
+        self.products = [
+            (
+                operand(n_rows, inner, left_transposed, dtype),
+                operand(inner, n_columns, right_transposed, dtype),
+                torch.empty(n_rows, n_columns, dtype=dtype),
+                count,
+            )
+            for (n_rows, inner, n_columns, left_transposed, right_transposed, dtype), count in shapes.items()
+        ]
+
+    def __call__(self):
+        """Make all products."""
+        for left, right, out, count in self.products:
+            for _ in range(count):
+                torch.mm(left, right, out=out)
 
 
 def operations(shape):
     return 2 * shape[0] * shape[1] * shape[2]
 
 
-def machine_rate():
-    """Return operations per second in the product of two large square matrices."""
-    square = (1024, 1024, 1024, False, False, torch.float32)
-    return operations(square) / min(seconds_of(square) for _ in range(4))
-
-
-def distance(separator, frames, kind, rate):
-    """Return the figures of the first table."""
+def distance(separator, frames, kind):
+    """Return the figures of the first table; what is compared takes turns, since other programs slow a machine down."""
     generating, n_parts = (ATEN.mm.default, 1) if kind == "NMF" else (ATEN.addmm.default, len(separator.classes_))
     with MatrixProducts(frames.shape[1], generating) as products:
         most = separator._infer(frames).n_iter
-    taken = min(timed(lambda: separator.separate(frames))[0] for _ in range(3))
     work = sum(count * operations(shape) for shape, count in products.shapes.items())
-    alone = sum(count * seconds_of(shape) for shape, count in products.shapes.items())
+    square = (1024, 1024, 1024, False, False, torch.float32)
+    n_squares = max(round(work / operations(square)), 1)
+    programs = Replay({square: n_squares}), Replay(products.shapes), functools.partial(separator.separate, frames)
+    rounds = np.array([[timed(program)[0] for program in programs] for _ in range(ROUNDS)])
+    rounds[:, 0] *= work / (n_squares * operations(square))
     evaluations = products.n_generated / n_parts / len(frames)
-    per_frame = [work / len(frames) / 1e6, *(1e6 * part / len(frames) for part in (work / rate, alone, taken))]
-    return [most, evaluations, *per_frame, taken / (work / rate), taken / alone]
+    ratios = rounds[:, 2:] / rounds[:, :2]
+    per_frame = 1e6 * np.median(rounds, axis=0) / len(frames)
+    return [most, evaluations, work / len(frames) / 1e6, *per_frame.tolist(), *np.median(ratios, axis=0).tolist()]
 
 
 def shares(action):
@@ -115,24 +122,25 @@ def shares(action):
 
 def measure(quick=False):
     """Return the tables."""
-    floors, profiles, rate = [], [], machine_rate()
+    floors, profiles = [], []
     for name, kind, params in SETTINGS:
         audio = fitted(kind)
         mixture = long_mixture(2, 10 if quick else SECONDS)
         frames = audio.stft_.analyze(mixture / np.std(mixture) * np.sqrt(2))[0]
         separator = copy.deepcopy(audio.separator_).set_params(**params)
-        floors.append([name, *distance(separator, frames, kind, rate)])
+        floors.append([name, *distance(separator, frames, kind)])
         parts = shares(functools.partial(separator.separate, frames))
         profiles.append([name, *(f"{100 * part:.0f} %" for part in parts)])
     return [
         Table(
             "Distance from the arithmetic floor",
-            "The floor is the time of the matrix products that were made, all else being free: at the rate of this "
-            f"machine, {rate / 1e9:.0f} Gflop/s in the product of two matrices of 1024 by 1024, and at the products' "
-            "own shapes, each timed by itself. Steps are those of the frame that took most, evaluations their mean.",
+            "The floor is the time of the matrix products that were made, all else being free: at the rate at which "
+            "this machine multiplies matrices of 1024 by 1024, and in the products' own shapes. Microseconds are CPU "
+            f"time per frame. Both floors and the separation take turns, {ROUNDS} times; medians of times and of "
+            "ratios. Steps are those of the frame that took most, evaluations their mean.",
             [
-                *("model", "steps", "evaluations per frame", "Mflop per frame", "µs per frame: floor at that rate"),
-                *("floor at own shapes", "measured", "measured / floor at that rate", "measured / floor at own shapes"),
+                *("model", "steps", "evaluations", "Mflop", "µs of floor", "µs of floor, own shapes", "µs measured"),
+                *("measured / floor", "measured / floor, own shapes"),
             ],
             floors,
         ),
@@ -148,7 +156,7 @@ def measure(quick=False):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="ten seconds instead of sixty")
+    parser.add_argument("--quick", action="store_true", help="ten seconds of sound instead of thirty")
     torch.set_num_threads(1)
     for table in measure(parser.parse_args().quick):
         print(table.markdown())

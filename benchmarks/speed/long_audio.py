@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from measuring import Table, fitted, probe
 
-SECONDS = [1, 10, 60, 600, 3600]
+SHORT = 10
+SECONDS = [1, SHORT, 60, 600, 3600]
 QUICK = SECONDS[:3]
 
 
@@ -37,9 +38,11 @@ def rows_of(kind, lengths):
     with tempfile.TemporaryDirectory() as folder:
         pieces, whole = Path(folder, "pieces"), Path(folder, "whole")
         for seconds in lengths:
-            found = probe(audio, seconds, output=pieces, repeats=5 if seconds <= 60 else 1)
-            row = [kind, seconds, found["cpu_seconds"] / seconds, 1e6 * found["cpu_seconds"] / found["n_frames"]]
-            row += [found["peak_mb"], "", ""]
+            beside = SHORT if seconds > SHORT * 20 else None
+            found = probe(audio, seconds, output=pieces, repeats=5 if seconds <= 60 else 1, beside=beside)
+            per_frame = 1e6 * found["cpu_seconds"] / found["n_frames"]
+            growth = per_frame / found["us_per_frame_beside"] if beside else ""
+            row = [kind, seconds, found["cpu_seconds"] / seconds, per_frame, growth, found["peak_mb"], "", ""]
             if seconds == lengths[-1]:
                 row[-2] = probe(audio, seconds, output=whole, whole=True)["peak_mb"]
                 row[-1] = "{:.1g} (peak {:.2g})".format(*largest_difference(pieces, whole))
@@ -54,9 +57,14 @@ def measure(quick=False):
         Table(
             "Length",
             "Two sources, mixture with the defaults, separated piece by piece in a process of its own that holds the "
-            "mixture and writes the sources to a file; peak memory includes Python, torch and scikit-learn. The last "
-            "columns: the same with all frames at once, and the largest difference of a sample between the two.",
-            ["model", "seconds", "CPU s per s", "µs per frame", "peak MB", "peak MB at once", "difference"],
+            "mixture and writes the sources to a file; peak memory includes Python, torch and scikit-learn. "
+            f"Against {SHORT} s: time per frame over that of a mixture of {SHORT} s, which is separated again and "
+            "again in between, since other programs slow a machine down. The last columns: the same with all "
+            "frames at once, and the largest difference of a sample between the two.",
+            [
+                *("model", "seconds", "CPU s per s", "µs per frame", f"against {SHORT} s"),
+                *("peak MB", "peak MB at once", "difference"),
+            ],
             rows,
         )
     ]

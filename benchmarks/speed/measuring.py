@@ -108,14 +108,15 @@ def long_mixture(n_sources, seconds):
     return wave
 
 
-def probe(audio, seconds, *, whole=False, batch_size=None, output=None, repeats=1):
-    """Separate in a fresh process; return CPU seconds, frames, and peak memory in MB (10^6 bytes)."""
+def probe(audio, seconds, *, whole=False, batch_size=None, output=None, repeats=1, beside=None):
+    """Separate in a fresh process; return CPU seconds, frames, and peak memory in MB (10^6 bytes), as probe.py says."""
     audio = audio if batch_size is None else _with_batch_size(audio, batch_size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.pickle")
         path.write_bytes(pickle.dumps(audio))
         command = [sys.executable, str(HERE / "probe.py"), str(path), str(seconds), "--repeats", str(repeats)]
         command += ["--whole"] * whole + (["--output", str(output)] if output else [])
+        command += ["--beside", str(beside)] if beside else []
         result = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(result.stdout)
 
