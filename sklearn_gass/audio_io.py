@@ -22,6 +22,7 @@ _PCM_BITS: dict[str, tuple[int, type[np.signedinteger[Any]]]] = {
     "PCM_24": (23, np.int32),
     "PCM_32": (31, np.int32),
 }
+_WRITTEN_AT_ONCE = 2**20  # samples; integers are made of them in double precision
 _FORMAT_OF_SUFFIX = {"AIF": "AIFF", "OGA": "OGG", "OPUS": "OGG", "SPH": "NIST"}
 
 
@@ -89,7 +90,7 @@ def load_audio(
     channels, rate = _decode(source, _check_file(source), dtype)
     if not np.isfinite(channels).all():
         raise ValueError(f"Audio file {source} contains NaN or infinite samples.")
-    wave = channels.mean(axis=0) if mono else channels
+    wave = (channels.mean(axis=0) if len(channels) > 1 else channels[0]) if mono else channels
     if sample_rate is None or sample_rate == rate:
         return wave, rate
     return _resample(wave, rate, int(sample_rate)), int(sample_rate)
@@ -143,14 +144,16 @@ def save_audio(path: str | os.PathLike[str], wave: ArrayLike, sample_rate: int, 
     _check_sample_rate(sample_rate)
     channels = _check_channels(wave)
     file_format = _file_format(target)
-    encoding = _choose_subtype(file_format, subtype, peak=float(np.abs(channels).max()))
+    encoding = _choose_subtype(file_format, subtype, peak=float(max(channels.max(), -channels.min())))
     if target.is_dir():
         raise IsADirectoryError(f"Cannot write audio file {target}: it is a folder.")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"Cannot write audio file {target}: the folder {target.parent} does not exist.")
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        soundfile.write(partial, _quantise(channels, encoding).T, int(sample_rate), encoding, format=file_format)
+        with soundfile.SoundFile(partial, "w", int(sample_rate), len(channels), encoding, format=file_format) as file:
+            for begin in range(0, channels.shape[1], _WRITTEN_AT_ONCE):
+                file.write(_quantise(channels[:, begin : begin + _WRITTEN_AT_ONCE], encoding).T)
         os.replace(partial, target)
     except soundfile.LibsndfileError as error:
         raise OSError(f"Cannot write audio file {target} ({_reason(error)}).") from error
@@ -243,7 +246,7 @@ def _check_channels(wave: ArrayLike) -> NDArray[np.floating]:
     elif array.dtype.kind != "f":
         raise ValueError(f"wave must hold floats, int16 or int32, got {array.dtype}.")
     elif array.dtype != np.float32:
-        array = array.astype(np.float64)
+        array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all():
         raise ValueError("wave contains NaN or infinity.")
     return np.atleast_2d(array)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_gass._framing import cut_frames
 from sklearn_gass._validation import check_wave
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _RANGE_DB = 80.0
 _MAX_COLUMNS = 1500  # more frames than a picture has pixels would cost memory and show nothing
 _MAX_PLAYER_SECONDS = 60.0
 _PLAYER_PEAK = 0.9
+_SQUARED_AT_ONCE = 2**20  # samples
 
 
 def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: Any = None) -> Figure:
@@ -79,8 +81,8 @@ def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: An
         if len(panels) != len(checked):
             raise ValueError(f"{len(checked)} waveforms need as many axes, got {len(panels)}.")
         figure = panels[0].get_figure(root=True)
-    peak = max(float(np.abs(wave).max()) for wave in checked.values()) or 1.0
-    spectra = [_power_spectrogram(wave / peak, sample_rate) for wave in checked.values()]
+    peak = max(map(_peak, checked.values())) or 1.0
+    spectra = [_power_spectrogram(wave, peak, sample_rate) for wave in checked.values()]
     loudest = max(float(power.max()) for power in spectra) or 1.0
     duration = max(wave.size for wave in checked.values()) / sample_rate
     for panel, (name, wave), power in zip(panels, checked.items(), spectra, strict=True):
@@ -184,7 +186,7 @@ def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: by
     checked = _check_waves(waves, sample_rate)
     n_heard = math.ceil(_MAX_PLAYER_SECONDS * sample_rate)
     heard = {name: wave[:n_heard] for name, wave in checked.items()}
-    peak = max(float(np.abs(wave).max()) for wave in heard.values()) or 1.0
+    peak = max(map(_peak, heard.values())) or 1.0
     rows = []
     for name, wave in checked.items():
         cells = [f"{wave.size / sample_rate:.2f}", format_decibel(_level(wave))]
@@ -319,22 +321,30 @@ def _figure_class() -> type[Figure]:
     return Figure
 
 
-def _power_spectrogram(wave: NDArray[np.floating], sample_rate: int) -> NDArray[np.floating]:
+def _power_spectrogram(wave: NDArray[np.floating], peak: float, sample_rate: int) -> NDArray[np.floating]:
     """Return powers of shape (n_frames, n_bins), at most `_MAX_COLUMNS` frames however long the waveform is."""
     n_fft = max(2 ** round(math.log2(_FRAME_SECONDS * sample_rate)), 16)
     hop = max(n_fft // 8, math.ceil(wave.size / _MAX_COLUMNS))
-    padded = np.pad(wave, (n_fft // 2, n_fft // 2))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
     window = np.hanning(n_fft + 1)[:-1].astype(wave.dtype)
+    # frames far apart are cut one by one, without a padded copy of a long waveform
+    frames = np.concatenate(
+        [cut_frames(wave, k, k + 1, n_fft=n_fft, hop=hop, level=peak) for k in range(wave.size // hop + 1)]
+    )
     return np.square(np.abs(np.fft.rfft(frames * window)))
+
+
+def _peak(wave: NDArray[np.floating]) -> float:
+    return float(max(wave.max(), -wave.min()))
 
 
 def _level(wave: NDArray[np.floating]) -> float:
     """Return the level in dB relative to a mean square of 1."""
-    peak = float(np.abs(wave).max())
+    peak = _peak(wave)
     if peak == 0:
         return -math.inf
-    return 20 * math.log10(peak) + 10 * math.log10(float(np.mean(np.square(wave / peak), dtype=np.float64)))
+    blocks = (wave[begin : begin + _SQUARED_AT_ONCE] for begin in range(0, wave.size, _SQUARED_AT_ONCE))
+    energy = math.fsum(float(np.sum(np.square(block / peak), dtype=np.float64)) for block in blocks)
+    return 20 * math.log10(peak) + 10 * math.log10(energy / wave.size)
 
 
 def _picture(waves: Mapping[str, NDArray[np.floating]], sample_rate: int, png: bytes | None) -> str:

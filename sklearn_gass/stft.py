@@ -7,6 +7,7 @@ samples are as well covered as all others and the way back is exact for every le
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from sklearn_gass._framing import cut_frames, least_coverage, overlap_add
 from sklearn_gass._validation import Interval, check_wave
 
 if TYPE_CHECKING:
@@ -122,22 +124,56 @@ class STFT(BaseEstimator):
             If the waveform is not 1-D, empty, complex or not finite, if a parameter is out of range, or if window and
             hop leave samples uncovered.
         """
+        self._checked_window()
+        samples = check_wave(wave)
+        return next(self.analyze_blocks(samples, self.n_frames(samples.size)))
+
+    def analyze_blocks(
+        self, wave: ArrayLike, block_frames: int, *, level: float = 1.0
+    ) -> Iterator[tuple[NDArray[np.floating], NDArray[np.complexfloating]]]:
+        """Split a waveform block by block, for waveforms whose frames would not fit into memory.
+
+        The numbers are those of :meth:`analyze`, to the last bit.
+
+        Parameters
+        ----------
+        wave : array-like of shape (n_samples,)
+            Samples of one channel.
+        block_frames : int
+            Frames of a block; the last one may have fewer.
+        level : float, default=1.0
+            What samples are divided by, without a copy of the whole waveform.
+
+        Returns
+        -------
+        blocks : iterator of (magnitudes, phase)
+            As :meth:`analyze` returns them, for successive frames.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`analyze` does, at once, or if `block_frames` is not positive.
+
+        See Also
+        --------
+        synthesize_blocks : The way back.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_gass.stft import STFT
+        >>> stft, wave = STFT(n_fft=256, hop_length=64), np.sin(np.arange(1000) / 10)
+        >>> [magnitudes.shape for magnitudes, phase in stft.analyze_blocks(wave, 10)]
+        [(10, 129), (7, 129)]
+        """
         window = self._checked_window()
         samples = check_wave(wave)
-        import librosa
-
-        # librosa's own centring warns about short waves and leaves out the frame that completes the end
-        n_before = self.n_fft // 2
-        n_padded = (self.n_frames(samples.size) - 1) * self.hop_samples + self.n_fft
-        padded = np.pad(samples, (n_before, n_padded - n_before - samples.size))
-        spectrum = librosa.stft(padded, n_fft=self.n_fft, hop_length=self.hop_samples, window=window, center=False).T
-
-        magnitudes = np.abs(spectrum)
-        # subnormal numbers are too coarse to give a phase of modulus 1
-        silent = magnitudes < np.finfo(magnitudes.dtype).tiny
-        magnitudes[silent] = 0
-        phase = np.divide(spectrum, magnitudes, out=np.ones_like(spectrum), where=~silent)
-        return magnitudes, phase
+        if isinstance(block_frames, bool) or not isinstance(block_frames, Integral) or block_frames < 1:
+            raise ValueError(f"block_frames must be a positive integer, got {block_frames!r}.")
+        n_frames = self.n_frames(samples.size)
+        bounds = ((first, min(first + int(block_frames), n_frames)) for first in range(0, n_frames, int(block_frames)))
+        cut = {"n_fft": self.n_fft, "hop": self.hop_samples, "level": level}
+        return (_analyze_frames(cut_frames(samples, *bound, **cut), window) for bound in bounds)
 
     def synthesize(self, magnitudes: ArrayLike, phase: ArrayLike, n_samples: int) -> NDArray[np.floating]:
         """Turn magnitudes and phase back into a waveform.
@@ -163,32 +199,78 @@ class STFT(BaseEstimator):
             If the shapes do not fit each other, the parameters or `n_samples`, if values are not finite, if a
             parameter is out of range, or if window and hop leave samples uncovered.
         """
-        window = self._checked_window()
-        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples must be a positive integer, got {n_samples!r}.")
-        spectrum = self._checked_spectrum(np.asarray(magnitudes), np.asarray(phase), int(n_samples))
-        import librosa
-
-        padded = librosa.istft(
-            np.swapaxes(spectrum, -1, -2), n_fft=self.n_fft, hop_length=self.hop_samples, window=window, center=False
-        )
-        n_before = self.n_fft // 2
-        return np.ascontiguousarray(padded[..., n_before : n_before + n_samples])
-
-    def _checked_spectrum(
-        self, magnitudes: NDArray[np.floating], phase: NDArray[np.complexfloating], n_samples: int
-    ) -> NDArray[np.complexfloating]:
-        """Return the complex spectrum after checking that all sizes agree."""
-        if np.iscomplexobj(magnitudes):
-            raise ValueError("Complex data not supported: magnitudes must be real.")
-        expected = (self.n_frames(n_samples), self.n_bins)
+        self._checked_window()
+        _check_n_samples(n_samples)
+        magnitudes = np.asarray(magnitudes)
+        expected = (self.n_frames(int(n_samples)), self.n_bins)
         if magnitudes.shape[-2:] != expected:
             raise ValueError(
                 f"magnitudes must have shape (..., {expected[0]}, {expected[1]}) for {n_samples} samples, "
                 f"got {magnitudes.shape}."
             )
-        if phase.shape not in (expected, magnitudes.shape):
-            raise ValueError(f"phase must have shape {expected} or that of magnitudes, got {phase.shape}.")
+        return next(self.synthesize_blocks([(magnitudes, phase)], n_samples))
+
+    def synthesize_blocks(
+        self, blocks: Iterable[tuple[ArrayLike, ArrayLike]], n_samples: int
+    ) -> Iterator[NDArray[np.floating]]:
+        """Turn successive blocks of frames back into a waveform, piece by piece.
+
+        The numbers are those of :meth:`synthesize`, to the last bit, whatever the blocks.
+
+        Parameters
+        ----------
+        blocks : iterable of (magnitudes, phase)
+            Magnitudes of shape (..., n, n_bins) and phase of shape (n, n_bins) or that of the magnitudes, as
+            :meth:`synthesize` takes them; the leading axes are the same in all blocks.
+        n_samples : int
+            Length of the waveform in samples.
+
+        Returns
+        -------
+        pieces : iterator of ndarray of shape (..., n)
+            Successive samples, as soon as no further frame covers them; `n_samples` in all.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`synthesize` does, for wrong blocks once they are reached.
+
+        See Also
+        --------
+        analyze_blocks : The way here.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_gass.stft import STFT
+        >>> stft, wave = STFT(n_fft=256, hop_length=64), np.sin(np.arange(1000) / 10)
+        >>> pieces = list(stft.synthesize_blocks(stft.analyze_blocks(wave, 10), wave.size))
+        >>> [piece.shape for piece in pieces]
+        [(512,), (488,)]
+        >>> bool(np.allclose(np.concatenate(pieces), wave))
+        True
+        """
+        window = self._checked_window()
+        _check_n_samples(n_samples)
+        frames = (
+            np.fft.irfft(self._checked_spectrum(np.asarray(magnitudes), np.asarray(phase)), self.n_fft)
+            for magnitudes, phase in blocks
+        )
+        n_frames = self.n_frames(int(n_samples))
+        return overlap_add(frames, window, hop=self.hop_samples, n_frames=n_frames, n_samples=int(n_samples))
+
+    def _checked_spectrum(
+        self, magnitudes: NDArray[np.floating], phase: NDArray[np.complexfloating]
+    ) -> NDArray[np.complexfloating]:
+        """Return the complex spectrum of a block of frames after checking that sizes agree."""
+        if np.iscomplexobj(magnitudes):
+            raise ValueError("Complex data not supported: magnitudes must be real.")
+        if magnitudes.ndim < 2 or magnitudes.shape[-1] != self.n_bins:
+            raise ValueError(f"magnitudes must have shape (..., n_frames, {self.n_bins}), got {magnitudes.shape}.")
+        if phase.shape not in (magnitudes.shape[-2:], magnitudes.shape):
+            raise ValueError(
+                f"phase must have shape {magnitudes.shape[-2:]} or that of magnitudes, got {phase.shape}."
+            )
         if magnitudes.dtype != np.float32:
             magnitudes = magnitudes.astype(np.float64, copy=False)
         if not np.iscomplexobj(phase):
@@ -208,18 +290,29 @@ class STFT(BaseEstimator):
         except (TypeError, ValueError) as error:
             raise ValueError(f"window={self.window!r} is not a window of scipy.signal.get_window: {error}") from error
 
-        # Whatever the length of the wave, a sample has at least the two frames between whose centres it lies. This is
-        # the nonzero-overlap-add condition for waves with ends.
-        hop, centre = self.hop_samples, self.n_fft // 2
-        energy = np.zeros(centre + max(hop, self.n_fft))
-        energy[: self.n_fft] = window**2
-        after = np.zeros(hop)
-        covered = min(hop, centre)
-        after[hop - covered :] = energy[centre - covered : centre]
-        coverage = energy[centre : centre + hop] + after
-        if not coverage.min() > _MIN_COVERAGE * energy.max():
+        hop = self.hop_samples
+        if not least_coverage(window, hop) > _MIN_COVERAGE:
             raise ValueError(
                 f"An STFT with n_fft={self.n_fft}, hop_length={hop} and window={self.window!r} cannot be inverted, "
-                f"since neighbouring frames overlap too little; take a hop_length of at most n_fft // 2 = {centre}."
+                "since neighbouring frames overlap too little; "
+                f"take a hop_length of at most n_fft // 2 = {self.n_fft // 2}."
             )
         return window
+
+
+def _analyze_frames(
+    frames: NDArray[np.floating], window: NDArray[np.float64]
+) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
+    """Return magnitudes and phase of frames, transformed in double precision and rounded to theirs."""
+    spectrum = np.fft.rfft(frames * window).astype(np.result_type(frames, np.complex64), copy=False)
+    magnitudes = np.abs(spectrum)
+    # subnormal numbers are too coarse to give a phase of modulus 1
+    silent = magnitudes < np.finfo(magnitudes.dtype).tiny
+    magnitudes[silent] = 0
+    phase = np.divide(spectrum, magnitudes, out=np.ones_like(spectrum), where=~silent)
+    return magnitudes, phase
+
+
+def _check_n_samples(n_samples: object) -> None:
+    if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
+        raise ValueError(f"n_samples must be a positive integer, got {n_samples!r}.")

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from sklearn_gass import audio_io
 from sklearn_gass.audio_io import load_audio, save_audio
 
 RATE = 16000
@@ -288,6 +289,16 @@ class TestWrite:
         save_audio(tmp_path / "a.wav", channels, RATE, subtype="FLOAT")
         np.testing.assert_array_equal(load_audio(tmp_path / "a.wav", mono=False)[0], channels)
 
+    @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "DOUBLE"])
+    def test_long_waveforms_are_written_in_pieces(self, subtype, tmp_path, monkeypatch):
+        channels = noise(3, 40) / 10
+        save_audio(tmp_path / "whole.wav", channels, RATE, subtype=subtype)
+        monkeypatch.setattr(audio_io, "_WRITTEN_AT_ONCE", 7)
+        save_audio(tmp_path / "pieces.wav", channels, RATE, subtype=subtype)
+        whole, pieces = (load_audio(tmp_path / f"{name}.wav", mono=False)[0] for name in ("whole", "pieces"))
+        np.testing.assert_array_equal(pieces, whole)
+        np.testing.assert_allclose(pieces, channels, rtol=0, atol=2.0**-15)
+
     def test_lossy_format(self, tmp_path):
         tone = 0.5 * np.sin(np.arange(8000) / 5)
         save_audio(tmp_path / "a.ogg", tone, RATE)
@@ -297,11 +308,11 @@ class TestWrite:
         path = tmp_path / "a.wav"
         save_audio(path, [0.25], RATE)
 
-        def fail(name, *args, **kwargs):
-            Path(name).write_bytes(b"half")
+        def fail(file, data):
+            assert [other.suffix for other in tmp_path.iterdir() if other != path] == [".part"]
             raise OSError("disk full")
 
-        monkeypatch.setattr(soundfile, "write", fail)
+        monkeypatch.setattr(soundfile.SoundFile, "write", fail)
         with pytest.raises(OSError, match="disk full"):
             save_audio(path, [0.5, 0.5], RATE)
         assert load_audio(path)[0].tolist() == [0.25]

@@ -1,5 +1,7 @@
 """Behaviour of the separator of waveforms and of the result it gives."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,18 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 
-from sklearn_gass import STFT, AudioSeparator, NMFSourceModel, Separation, SupervisedSeparator, load_audio
+from sklearn_gass import (
+    STFT,
+    AudioSeparator,
+    NMFSourceModel,
+    Separation,
+    SupervisedSeparator,
+    VAESourceModel,
+    load_audio,
+)
 from sklearn_gass.datasets import make_mixture, make_pair, timit_pairs
 from sklearn_gass.metrics import si_sdr
+from sklearn_gass.separation import _blockwise
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +44,14 @@ def mixture(short_voices):
 @pytest.fixture(scope="module")
 def separation(fitted, mixture):
     return fitted.separate(mixture)
+
+
+@pytest.fixture(scope="module", params=["NMF", "VAE"])
+def batched(request, audio, short_voices):
+    """Fitted separator with small batches, since blocks of frames are whole batches; not to be changed."""
+    model = audio.separator.source_model if request.param == "NMF" else VAESourceModel(4, max_iter=2)
+    separator = SupervisedSeparator(model, batch_size=16, start_max_iter=5, critic_max_iter=2, max_iter=10)
+    return clone(audio).set_params(separator=separator).fit(short_voices.utterances, short_voices.speakers)
 
 
 def matrix(voices, dtype=np.float64):
@@ -81,6 +100,70 @@ class TestSum:
         separation = clone(audio).fit(short_voices.utterances, labels).separate(mixture)
         assert separation.sources.shape == (3, len(mixture))
         np.testing.assert_allclose(separation.sources.sum(0), mixture, rtol=0, atol=1e-4)
+
+
+class TestBlocks:
+    """Long mixtures are separated block by block; here mixtures are short, and so are blocks."""
+
+    @pytest.fixture
+    def short_blocks(self, monkeypatch):
+        """Blocks of one batch each; the list of their sizes."""
+        monkeypatch.setattr(_blockwise, "_BLOCK_VALUES", 1000)
+        separate, seen = SupervisedSeparator.separate, []
+
+        def counted(self, X):
+            seen.append(len(X))
+            return separate(self, X)
+
+        monkeypatch.setattr(SupervisedSeparator, "separate", counted)
+        return seen
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("n_samples", [2, 255, 1919, 1920, 1921, 7001])
+    def test_same_as_all_at_once(self, n_samples, dtype, batched, mixture, request):
+        wave = mixture[500:][:n_samples].astype(dtype)
+        expected = batched.separate(wave).sources
+        sizes = request.getfixturevalue("short_blocks")
+        sources = batched.separate(wave).sources
+        n_frames = batched.stft_.n_frames(n_samples)
+        assert sizes == [16] * (n_frames // 16) + [n_frames % 16] * (n_frames % 16 > 0)
+        assert sources.dtype == dtype
+        # sums for the level are rounded otherwise in blocks
+        np.testing.assert_allclose(sources, expected, rtol=0, atol=100 * np.finfo(dtype).eps * np.abs(wave).max())
+
+    def test_pieces_are_the_whole(self, batched, mixture, short_blocks):
+        pieces = list(batched.separate_blocks(mixture))
+        assert len(pieces) == len(short_blocks) > 3
+        np.testing.assert_array_equal(np.concatenate(pieces, axis=1), batched.separate(mixture).sources)
+
+    def test_silence(self, batched, short_blocks):
+        sources = batched.separate(np.zeros(2500)).sources
+        assert sources.shape == (2, 2500)
+        assert not sources.any()
+        assert sum(piece.shape[1] for piece in batched.separate_blocks(np.full(2500, 0.1))) == 2500
+
+    def test_silence_longer_than_a_block(self, batched, mixture, short_blocks):
+        wave = np.concatenate([mixture, np.zeros(9000, np.float32), mixture])
+        sources = batched.separate(wave).sources
+        np.testing.assert_allclose(sources.sum(0), wave, rtol=0, atol=1e-4 * np.abs(wave).max())
+        assert not sources[:, len(mixture) + 1000 : len(mixture) + 8000].any()
+
+    def test_three_sources(self, audio, short_voices, mixture, request):
+        separator = SupervisedSeparator(audio.separator.source_model, batch_size=16)
+        audio = clone(audio).set_params(separator=separator).fit(short_voices.utterances, ["a", "b", "c"] * 2)
+        expected = audio.separate(mixture).sources
+        request.getfixturevalue("short_blocks")
+        np.testing.assert_allclose(audio.separate(mixture).sources, expected, rtol=0, atol=1e-4)
+
+    def test_coupled_frames_stay_together(self, batched, mixture, short_blocks):
+        smooth = copy.deepcopy(batched)
+        smooth.separator_.set_params(smoothness=1.0)
+        smooth.separate(mixture)
+        assert short_blocks == [smooth.stft_.n_frames(len(mixture))]
+
+    def test_bad_mixture_is_refused_at_once(self, batched):
+        with pytest.raises(ValueError, match="mixture contains NaN or infinity"):
+            batched.separate_blocks([0.0, np.nan])
 
 
 class TestLevel:
@@ -315,6 +398,7 @@ class TestErrors:
     def test_unfitted(self, audio, short_voices, mixture):
         for call in (
             lambda: audio.separate(mixture),
+            lambda: audio.separate_blocks(mixture),
             lambda: audio.transform([mixture]),
             lambda: audio.inverse_transform([np.stack([mixture] * 2)]),
             lambda: audio.score(short_voices.utterances, short_voices.speakers),

@@ -13,7 +13,7 @@ PACKAGE = Path(sklearn_gass.__file__).parent
 
 # One module or subpackage stands for all in it. Inside a subpackage modules may import each other.
 LEVELS = [
-    {"_random", "_validation", "_signals", "_audio_headers"},
+    {"_random", "_validation", "_signals", "_audio_headers", "_framing"},
     {"stft", "divergences", "masks", "datasets", "audio_io", "display"},
     {"metrics"},
     {"scoring"},
@@ -89,14 +89,43 @@ def test_only_one_module_imports_private_names_of_scikit_learn(path):
     assert bool(private) == (unit(path) == "_validation"), private
 
 
-def test_import_loads_nothing_heavy():
+# Plots, sound, training loops, and what only they need.
+HEAVY = {
+    *("matplotlib", "PIL", "IPython", "librosa", "soundfile", "soxr", "audioread", "numba", "skorch", "mir_eval"),
+    *("pandas", "polars", "torchaudio", "tensorboard"),
+}
+SEPARATE_WITH_NMF = """
+import numpy as np
+from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator
+waves = np.random.default_rng(0).normal(size=(4, 3000)).astype(np.float32)
+audio = AudioSeparator(SupervisedSeparator(NMFSourceModel(2, max_iter=2), max_iter=2))
+assert audio.fit(list(waves), list("aabb")).separate(waves[0]).sources.shape == (2, 3000)
+"""
+FIT_A_NETWORK = """
+import numpy as np
+from sklearn_gass import VAESourceModel
+VAESourceModel(2, hidden_layer_sizes=(3,), max_iter=1).fit(np.ones((5, 4)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "needed"),
+    [
+        ("import sklearn_gass", set()),
+        ("import sklearn_gass.cli", set()),
+        (SEPARATE_WITH_NMF, set()),
+        (FIT_A_NETWORK, {"skorch"}),
+    ],
+    ids=["import", "command line", "separation with NMF", "fit of a network"],
+)
+def test_nothing_heavy_is_loaded_before_it_is_needed(program, needed):
     """Whatever scikit-learn and torch load themselves does not count."""
     script = (
-        "import sys, joblib, numpy, scipy, sklearn.utils, torch; before = set(sys.modules); import sklearn_gass; "
+        "import sys, joblib, numpy, scipy, sklearn.utils, torch\n"
+        f"before = set(sys.modules)\n{program}\n"
         "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(result.stdout.split())
     assert "sklearn_gass" in loaded
-    heavy = {"librosa", "matplotlib", "soundfile", "skorch", "mir_eval", "pandas", "polars", "IPython"}
-    assert not loaded & heavy
+    assert loaded & HEAVY == needed

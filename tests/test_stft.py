@@ -59,6 +59,50 @@ def test_frames_are_those_of_librosa(n_samples):
     np.testing.assert_allclose((magnitudes * phase)[: len(expected)], expected, atol=1e-10)
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    stft=transforms(),
+    n_samples=st.integers(1, 300),
+    block_frames=st.integers(1, 40),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_blocks_are_the_whole_to_the_last_bit(stft, n_samples, block_frames, dtype):
+    wave = noise(n_samples, dtype=dtype)
+    magnitudes, phase = stft.analyze(wave)
+    shares = np.stack([magnitudes, magnitudes * np.linspace(0, 1, stft.n_bins, dtype=dtype)])
+    blocks = list(stft.analyze_blocks(wave, block_frames))
+    assert all(len(block) == block_frames for block, _ in blocks[:-1])
+    np.testing.assert_array_equal(np.concatenate([block for block, _ in blocks]), magnitudes)
+    np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), phase)
+    begins = range(0, len(magnitudes), block_frames)
+    cut = ((shares[:, i : i + block_frames], phase[i : i + block_frames]) for i in begins)
+    pieces = list(stft.synthesize_blocks(cut, n_samples))
+    assert all(piece.shape[1] > 0 and piece.dtype == dtype for piece in pieces)
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), stft.synthesize(shares, phase, n_samples))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_level_divides_the_samples(dtype):
+    stft, wave = STFT(n_fft=64, hop_length=16), noise(500, dtype=dtype)
+    blocks = list(stft.analyze_blocks(wave, 7, level=0.3))
+    np.testing.assert_array_equal(np.concatenate([block for block, _ in blocks]), stft.analyze(wave / dtype(0.3))[0])
+
+
+def test_blocks_come_one_by_one():
+    """The second block is not asked for before the first piece is out, nor the first before it is wanted."""
+    stft, wave, asked = STFT(n_fft=64, hop_length=16), noise(500), []
+
+    def blocks():
+        for number, block in enumerate(stft.analyze_blocks(wave, 8)):
+            asked.append(number)
+            yield block
+
+    pieces = stft.synthesize_blocks(blocks(), wave.size)
+    assert not asked
+    next(pieces)
+    assert asked == [0]
+
+
 def test_shapes_and_dtypes():
     stft = STFT(n_fft=512, hop_length=None)
     for dtype, phase_dtype in [(np.float32, np.complex64), (np.float64, np.complex128)]:
@@ -181,3 +225,22 @@ def test_bad_frames_are_refused():
         stft.synthesize(magnitudes * phase, phase, 100)
     with pytest.raises(ValueError, match="magnitudes or phase contain NaN or infinity"):
         stft.synthesize(magnitudes * np.nan, phase, 100)
+
+
+@pytest.mark.parametrize("block_frames", [0, -1, 2.0, True])
+def test_bad_sizes_of_blocks_are_refused_at_once(block_frames):
+    with pytest.raises(ValueError, match=r"block_frames must be a positive integer, got"):
+        STFT(n_fft=64, hop_length=16).analyze_blocks(noise(100), block_frames)
+
+
+def test_bad_blocks_are_refused():
+    stft = STFT(n_fft=64, hop_length=16)
+    blocks = list(stft.analyze_blocks(noise(100), 3))
+    with pytest.raises(ValueError, match="n_samples must be a positive integer, got 0"):
+        stft.synthesize_blocks(blocks, 0)
+    with pytest.raises(ValueError, match="The blocks hold 6 frames, but 100 samples have 8"):
+        list(stft.synthesize_blocks(blocks[:2], 100))
+    with pytest.raises(ValueError, match="The blocks hold more than the 8 frames of 100 samples"):
+        list(stft.synthesize_blocks([*blocks, blocks[0]], 100))
+    with pytest.raises(ValueError, match=r"magnitudes must have shape \(\.\.\., n_frames, 33\), got \(3, 32\)"):
+        list(stft.synthesize_blocks([(magnitudes[:, 1:], phase) for magnitudes, phase in blocks], 100))

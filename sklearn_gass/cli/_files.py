@@ -34,7 +34,8 @@ def read_recording(path: Path, sample_rate: int | None = None) -> Recording:
     with stated():
         channels, rate = load_audio(path, mono=False, sample_rate=sample_rate)
     channels = np.atleast_2d(channels)
-    return Recording(path, channels.mean(axis=0), rate, len(channels))
+    wave = channels.mean(axis=0) if len(channels) > 1 else channels[0]
+    return Recording(path, wave, rate, len(channels))
 
 
 def tell_averaged(recordings: Sequence[Recording], console: Console) -> None:

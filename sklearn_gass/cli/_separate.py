@@ -59,9 +59,16 @@ def run(args: argparse.Namespace, console: Console) -> None:
         lead = _describe(recordings, args.model)
         for mixture, folder in outputs.items():
             begin(f"Separating {mixture.name}")
-            separation = separate_recording(audio, read_recording(mixture))
-            for path in _write(separation, folder, console, title=f"{mixture.name}, separated", lead=lead):
+            for path in _separate_file(audio, mixture, folder, console, lead=lead):
                 console.result(str(path))
+
+
+def _separate_file(
+    audio: AudioSeparator, mixture: Path, folder: Path, console: Console, *, lead: str
+) -> list[Path]:
+    """Separate a file into a folder; all that it holds is let go before the next file is read."""
+    separation = separate_recording(audio, read_recording(mixture))
+    return _write(separation, folder, console, title=f"{mixture.name}, separated", lead=lead)
 
 
 def separate_recording(audio: AudioSeparator, recording: Recording) -> Separation:

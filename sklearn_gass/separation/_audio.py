@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral
 
 import numpy as np
@@ -24,6 +23,7 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.datasets import make_mixture
 from sklearn_gass.scoring import SeparationScorer
+from sklearn_gass.separation._blockwise import separate_pieces, wave_level
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 from sklearn_gass.stft import STFT
@@ -35,6 +35,11 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
     One sample is one utterance, so scikit-learn's plain splitters keep utterances whole. Levels do not matter: each
     source is trained at unit standard deviation, a mixture of n sources is brought to that of n such sources, and
     the separated waveforms have the mixture's own level.
+
+    Long mixtures are worked on in blocks of frames, so that memory beyond that of the waveforms themselves does not
+    grow with their length; `separate_blocks` does without an array of the whole result, too. The numbers are the same
+    to the last bit as those of all frames at once. Only a separator that couples frames (``smoothness``) gets them all
+    at once.
 
     Parameters
     ----------
@@ -77,7 +82,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "separator": [HasMethods(["fit", "separate"]), None],
-        "stft": [HasMethods(["analyze", "synthesize"]), None],
+        "stft": [HasMethods(["analyze", "analyze_blocks", "synthesize_blocks"]), None],
         "sample_rate": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
@@ -116,7 +121,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         frames, labels, groups = [], [], []
         for code, label in enumerate(self.classes_):
             own = [waves[i] for i in np.flatnonzero(codes == code)]
-            level = _level(np.concatenate(own))
+            level = wave_level(np.concatenate(own))
             if level == 0:
                 raise ValueError(f"All utterances of source {str(label)!r} are silent.")
             frames += [self.stft_.analyze(wave / level)[0] for wave in own]
@@ -151,6 +156,31 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         mixture = check_wave(mixture, name="mixture")
         return Separation(self._separate(mixture), self.classes_, mixture, self.sample_rate)
+
+    def separate_blocks(self, mixture):
+        """Separate one mixture piece by piece, for results that are written or played as they come.
+
+        Parameters
+        ----------
+        mixture : array-like of shape (n_samples,)
+            Waveform at `sample_rate`; its level is taken over the whole of it.
+
+        Returns
+        -------
+        pieces : iterator of ndarray of shape (n_sources, n)
+            Successive samples of all sources, in the order of `classes_`. Put together they are what `separate` gives.
+
+        Raises
+        ------
+        ValueError
+            If the mixture is empty, not 1-D, complex or holds NaN.
+
+        See Also
+        --------
+        separate : The same in one array.
+        """
+        check_is_fitted(self)
+        return self._pieces(check_wave(mixture, name="mixture"))
 
     def transform(self, X):
         """Separate several mixtures.
@@ -243,13 +273,15 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
 
     def _separate(self, mixture):
         """Return sources of shape (n_sources, n_samples) that sum to the mixture."""
-        level = _level(mixture) / math.sqrt(len(self.classes_))
-        if level == 0:
-            return np.stack([mixture / len(self.classes_)] * len(self.classes_)).astype(mixture.dtype)
-        magnitudes, phase = self.stft_.analyze(mixture / level)
-        sources = self.separator_.separate(magnitudes)
-        waves = [self.stft_.synthesize(source, phase, mixture.size) for source in sources]
-        return np.stack(waves) * level
+        sources, begin = np.empty((len(self.classes_), mixture.size), mixture.dtype), 0
+        for piece in self._pieces(mixture):
+            end = begin + piece.shape[1]
+            sources[:, begin:end] = piece
+            begin = end
+        return sources
+
+    def _pieces(self, mixture):
+        return separate_pieces(self.separator_, self.stft_, mixture, len(self.classes_))
 
     def _held_out_mixtures(self, X, y, snr=0.0):
         """Yield mixtures of clean utterances with their sources, of shape (n_sources, n_samples)."""
@@ -264,8 +296,3 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _level(wave):
-    """Return the standard deviation, in double precision since squares of quiet samples vanish in single."""
-    return float(np.std(wave, dtype=np.float64)) if np.ptp(wave) > 0 else 0.0

@@ -6,18 +6,18 @@ scikit-learn's final one: the fewest updates that get there are searched for fir
 floating type, then both fits are timed in turns and the medians compared. Random starts differ, so each seed is a row
 of its own. A ratio below 1 means that ours is faster.
 
-Run ``python benchmarks/nmf_training.py --help`` for the options.
+Run ``python benchmarks/speed/nmf_training.py --help`` for the options.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import time
 import warnings
 
 import numpy as np
 import torch
+from measuring import Table, timed
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
@@ -37,12 +37,6 @@ def load_frames(n_utterances):
     waves = [wave for wave, name in zip(data.utterances, data.speakers, strict=True) if name == speaker][:n_utterances]
     frames = np.concatenate([STFT().analyze(wave)[0] for wave in waves])
     return frames / frames.mean(), f"{len(frames)} frames of {frames.shape[1]} bins of {kind} ({speaker})"
-
-
-def timed(fit):
-    start = time.perf_counter()
-    result = fit()
-    return time.perf_counter() - start, result
 
 
 def fit_theirs(frames, n_components, beta_loss, n_updates, seed, init):
@@ -91,15 +85,40 @@ def compare(frames, n_components, beta_loss, seed, *, n_updates, n_repeats, init
     for _ in range(n_repeats):
         theirs.append(timed(lambda: fit_theirs(frames, n_components, beta_loss, n_updates, seed, init))[0])
         ours.append(timed(lambda: fit_ours(frames, n_components, beta_loss, needed or 2 * n_updates, seed))[0])
-    reached = str(needed) if needed else f"not in {2 * n_updates}"
-    return (
-        f"{beta_loss:17s} {n_components:10d} {seed:4d} {target:11.5g} {np.median(theirs):10.2f} "
-        f"{np.median(ours):8.2f} {reached:>12s} {np.median(ours) / np.median(theirs):6.2f}"
-    )
+    reached = needed or f"not in {2 * n_updates}"
+    seconds = float(np.median(theirs)), float(np.median(ours))
+    return [beta_loss, n_components, seed, target, *seconds, reached, seconds[1] / seconds[0]]
 
 
-def main():
-    """Print one row for each divergence, number of components and seed."""
+def measure(quick=False, **options):
+    """Return the table, with options named as on the command line."""
+    options = vars(parse([])) | ({"components": [40], "updates": 50, "repeats": 1} if quick else {}) | options
+    frames, description = load_frames(options["utterances"])
+    settings = {"n_updates": options["updates"], "n_repeats": options["repeats"], "init": options["init"]}
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        rows = [
+            compare(frames, n_components, beta_loss, seed, **settings)
+            for beta_loss in options["losses"]
+            for n_components in options["components"]
+            for seed in options["seeds"]
+        ]
+    return [
+        Table(
+            "NMF against scikit-learn's, at equal divergence",
+            f"{description}; scikit-learn makes {options['updates']} multiplicative updates, ours as many as it "
+            "takes to come as low. Seconds of CPU, medians.",
+            [
+                *("loss", "templates", "seed", "divergence per frame"),
+                *("scikit-learn, s", "ours, s", "our updates", "ours / scikit-learn"),
+            ],
+            rows,
+        )
+    ]
+
+
+def parse(arguments=None):
+    """Return the options."""
     parser = argparse.ArgumentParser(description="Time NMFSourceModel against scikit-learn's NMF on one thread.")
     parser.add_argument("--components", type=int, nargs="+", default=[40, 100])
     parser.add_argument("--losses", nargs="+", choices=list(DIVERGENCES), default=list(DIVERGENCES))
@@ -108,27 +127,10 @@ def main():
     parser.add_argument("--init", help="scikit-learn's start, as its NMF takes it; random serves it well")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--utterances", type=int, default=9, help="utterances of the speaker to train on")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    frames, description = load_frames(options.utterances)
-    print(f"{description}; scikit-learn: {options.updates} updates, tol=0; one thread")
-    print("divergence        components seed     reached  sklearn_s   ours_s our_updates  ratio")
-    with threadpool_limits(1):
-        for beta_loss in options.losses:
-            for n_components in options.components:
-                for seed in options.seeds:
-                    row = compare(
-                        frames,
-                        n_components,
-                        beta_loss,
-                        seed,
-                        n_updates=options.updates,
-                        n_repeats=options.repeats,
-                        init=options.init,
-                    )
-                    print(row, flush=True)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    for table in measure(**vars(parse())):
+        print(table.markdown())

@@ -1,0 +1,87 @@
+"""Time training and separation of the Wasserstein model against the paper's settings, on one thread, in one run.
+
+On the first pair of the TIMIT sample (synthetic voices without it): CPU seconds to train a pair with the defaults and
+with the paper's settings, and to separate the test mixture with ours against 2,000 RMSprop steps from random latents on
+the same fitted models, with the objective that both reach.
+
+Run ``python benchmarks/speed/cost.py``; it takes some minutes, nearly all of them for the paper's settings, which
+``--quick`` leaves out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+import numpy as np
+import torch
+from measuring import Table, timed
+from sklearn.base import clone
+
+from sklearn_gass import AudioSeparator, SupervisedSeparator, WGANSourceModel
+from sklearn_gass.datasets import fetch_timit_sample, make_pair, make_voices, timit_pairs
+from sklearn_gass.paper import paper_separator
+
+SEARCHES = {
+    "defaults": {},
+    "own encoder's start, no critics": {"start": "source", "critic_weight": 0.0},
+    "2,000 RMSprop steps, no critics": {
+        "start": "random",
+        "critic_weight": 0.0,
+        "solver": "rmsprop",
+        "max_iter": 2000,
+    },
+}
+
+
+def training(example, quick):
+    """Return our separator, fitted, and the table of what fitting cost."""
+    ours = AudioSeparator(SupervisedSeparator(WGANSourceModel()), random_state=0)
+    seconds, ours = timed(lambda: ours.fit(example.train_utterances, example.train_speakers))
+    models = sum(epoch["dur"] for model in ours.separator_.source_models_ for epoch in model.history_)
+    rows = [["defaults", seconds, f"{models:.1f}", ""]]
+    if not quick:
+        paper = AudioSeparator(clone(paper_separator("WGAN")), random_state=0)
+        of_paper, _ = timed(lambda: paper.fit(example.train_utterances, example.train_speakers))
+        rows[0][-1] = f"1/{of_paper / seconds:.1f}"
+        rows.append(["the paper's settings", of_paper, "", "1"])
+    note = "A Wasserstein GAN for each of two speakers, nine sentences each, and what is learned from their mixtures."
+    columns = ["settings", "CPU s", "of it source models", "of the paper's"]
+    return ours, Table("Training a pair of Wasserstein GANs", note, columns, rows)
+
+
+def separation(ours, example, sample_rate):
+    """Return the table of what separating the test mixture costs."""
+    seconds = example.mixture.size / sample_rate
+    frames = ours.stft_.analyze(example.mixture / (np.std(example.mixture) / np.sqrt(2)))[0]
+    separator, figures = ours.separator_, {}
+    defaults = separator.get_params(deep=False)
+    separator._infer(frames)
+    for name, params in SEARCHES.items():
+        separator.set_params(**{key: defaults[key] for key in ("start", "critic_weight", "solver", "max_iter")})
+        separator.set_params(**params)
+        figures[name] = timed(lambda: separator._infer(frames))
+    slowest = max(elapsed for elapsed, _ in figures.values())
+    rows = [
+        [name, elapsed / seconds, found.n_iter, float(found.objective.mean()), f"1/{slowest / elapsed:.0f}"]
+        for name, (elapsed, found) in figures.items()
+    ]
+    note = f"The same fitted models, {seconds:.1f} s of mixture. The objective leaves out the distance from the start."
+    columns = ["search", "CPU s per s", "steps", "objective", "of the time of RMSprop"]
+    return Table("Separation with Wasserstein GANs", note, columns, rows)
+
+
+def measure(quick=False):
+    """Return the tables."""
+    data = fetch_timit_sample() if os.environ.get("SKLEARN_GASS_DATA") else make_voices(2, random_state=0)
+    example = make_pair(data, timit_pairs(data)[0])
+    ours, of_training = training(example, quick)
+    return [of_training, separation(ours, example, data.sample_rate)]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="do not train by the paper's settings")
+    torch.set_num_threads(1)
+    for table in measure(parser.parse_args().quick):
+        print(table.markdown())

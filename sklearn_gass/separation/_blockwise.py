@@ -1,0 +1,74 @@
+"""Separate a waveform a block of frames at a time, so that memory does not grow with its length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_gass.separation._separator import SupervisedSeparator
+from sklearn_gass.stft import STFT
+
+
+def separate_pieces(
+    separator: Any, stft: STFT, mixture: NDArray[np.floating], n_sources: int
+) -> Iterator[NDArray[np.floating]]:
+    """Separate a waveform piece by piece.
+
+    Parameters
+    ----------
+    separator : SupervisedSeparator
+        Fitted separator of frames.
+    stft : STFT
+        How frames are made.
+    mixture : ndarray of shape (n_samples,)
+        Waveform of any level.
+    n_sources : int
+        Number of sources.
+
+    Yields
+    ------
+    piece : ndarray of shape (n_sources, n)
+        Successive samples, which sum to the mixture.
+    """
+    level = wave_level(mixture) / math.sqrt(n_sources)
+    if level == 0:
+        for block in _blocks(mixture):
+            yield np.stack([block / n_sources] * n_sources)
+        return
+    n_frames = stft.n_frames(mixture.size)
+    blocks = stft.analyze_blocks(mixture, block_frames(separator, n_frames), level=level)
+    separated = ((separator.separate(magnitudes), phase) for magnitudes, phase in blocks)
+    for piece in stft.synthesize_blocks(separated, mixture.size):
+        yield piece * level
+
+
+def block_frames(separator: Any, n_frames: int) -> int:
+    """Return how many frames to separate at a time: whole batches of the separator, which then sees the same ones.
+
+    A separator that couples frames, or of which it is not known that it does not, gets all of them.
+    """
+    if not isinstance(separator, SupervisedSeparator) or separator.smoothness:
+        return n_frames
+    n_batches = _BLOCK_VALUES // (separator.n_features_in_ * separator.batch_size)
+    return min(n_frames, max(n_batches, 1) * separator.batch_size)
+
+
+def wave_level(wave: NDArray[np.floating]) -> float:
+    """Return the standard deviation, in double precision since squares of quiet samples vanish in single."""
+    if np.ptp(wave) == 0:
+        return 0.0
+    # in blocks, since double precision of the whole would take twice its memory
+    mean = math.fsum(np.sum(block, dtype=np.float64) for block in _blocks(wave)) / wave.size
+    squares = (np.square(np.subtract(block, mean, dtype=np.float64)) for block in _blocks(wave))
+    return math.sqrt(math.fsum(map(np.sum, squares)) / wave.size)
+
+
+def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    return (wave[begin : begin + _BLOCK_VALUES] for begin in range(0, wave.size, _BLOCK_VALUES))
+
+
+_BLOCK_VALUES = 550_000  # in frames of the default length at 16 kHz, a quarter of a minute
