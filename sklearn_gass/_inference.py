@@ -6,8 +6,8 @@ For each frame ``x`` of a mixture it minimises over the latents ``h_k`` of all s
 
 by limited-memory BFGS; decoders that are all linear are solved by multiplicative updates. The search starts from the
 decoders' own encoders, or from a mixture encoder (see ``_mixtures``), near which it may be told to stay. The engine
-knows tensors and decoders, never estimators. Everything is done per row, so chunks, subsets and orders of rows give the same
-numbers.
+knows tensors and decoders, never estimators. Everything is done per row, so chunks, subsets and orders of rows give
+the same numbers.
 """
 
 from __future__ import annotations

@@ -27,8 +27,7 @@ from sklearn_gass.divergences import DIVERGENCES
 
 _ENCODER_WIDTHS = (500, 500)
 _CRITIC_WIDTHS = (256, 256)
-_ENCODER_BATCH = 64
-_CRITIC_BATCH = 128
+_BATCH = 128
 _LEARNING_RATE = 1e-3
 _LEVELS = (-5.0, 5.0)  # of the sources in a mixture, in dB
 _PENALTY_WEIGHT = 20.0
@@ -50,12 +49,12 @@ class CleanSource:
     frames: Tensor
     augment: Callable[[Tensor, torch.Generator], Tensor]
 
-    def draw(self, n_frames: int, generator: torch.Generator) -> Tensor:
-        """Return random frames at random levels, uniform between bounds in dB."""
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """Return a batch of random frames at random levels, uniform between bounds in dB."""
         device = self.frames.device
-        rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=device)
+        rows = torch.randint(len(self.frames), (_BATCH,), generator=generator, device=device)
         low, high = _LEVELS
-        levels = low + (high - low) * torch.rand(n_frames, 1, generator=generator, device=device)
+        levels = low + (high - low) * torch.rand(_BATCH, 1, generator=generator, device=device)
         return self.augment(self.frames[rows], generator) * 10 ** (levels / 20)
 
 
@@ -96,7 +95,7 @@ def train_mixture_encoder(
     optimiser = torch.optim.Adam(encoder.parameters(), lr=_LEARNING_RATE, fused=True)
     for step in range(max_iter):
         optimiser.param_groups[0]["lr"] = _LEARNING_RATE * (1 - step / max_iter)
-        parts = [source.draw(_ENCODER_BATCH, generator) for source in sources]
+        parts = [source.draw(generator) for source in sources]
         generated = problem.generate(problem.split(encoder(add_up(parts, generator))))
         losses = [divergence(part, frame, constant=False).mean() for part, frame in zip(parts, generated, strict=True)]
         optimiser.zero_grad()
@@ -131,16 +130,16 @@ def train_critics(
     optimiser = torch.optim.Adam(weights, lr=_LEARNING_RATE, betas=(0.5, 0.9), fused=True)
     for step in range(max_iter):
         optimiser.param_groups[0]["lr"] = _LEARNING_RATE * (1 - step / max_iter)
-        parts = [source.draw(_CRITIC_BATCH, generator) for source in sources]
+        parts = [source.draw(generator) for source in sources]
         with torch.no_grad():
             separated = problem.generate(problem.split(problem.first_points(add_up(parts, generator))))
         losses = []
         for critic, part, estimate in zip(critics, parts, separated, strict=True):
             clean, unclean = torch.log1p(part), torch.log1p(estimate)
-            clean_scores, unclean_scores = critic.read(torch.cat([clean, unclean])).split(_CRITIC_BATCH)
+            clean_scores, unclean_scores = critic.read(torch.cat([clean, unclean])).split(_BATCH)
             losses.append(unclean_scores.mean() - clean_scores.mean())
             if step % _PENALTY_EVERY == 0:
-                share = torch.rand(_CRITIC_BATCH, 1, generator=generator, device=clean.device)
+                share = torch.rand(_BATCH, 1, generator=generator, device=clean.device)
                 steepness = slopes(critic, torch.lerp(clean, unclean, share)).norm(dim=1)
                 losses.append(_PENALTY_WEIGHT * (steepness - 1).square().mean())
         optimiser.zero_grad()

@@ -268,9 +268,7 @@ class STFT(BaseEstimator):
         if magnitudes.ndim < 2 or magnitudes.shape[-1] != self.n_bins:
             raise ValueError(f"magnitudes must have shape (..., n_frames, {self.n_bins}), got {magnitudes.shape}.")
         if phase.shape not in (magnitudes.shape[-2:], magnitudes.shape):
-            raise ValueError(
-                f"phase must have shape {magnitudes.shape[-2:]} or that of magnitudes, got {phase.shape}."
-            )
+            raise ValueError(f"phase must have shape {magnitudes.shape[-2:]} or that of magnitudes, got {phase.shape}.")
         if magnitudes.dtype != np.float32:
             magnitudes = magnitudes.astype(np.float64, copy=False)
         if not np.iscomplexobj(phase):

@@ -125,4 +125,3 @@ def _with_batch_size(audio, batch_size):
     other = pickle.loads(pickle.dumps(audio))
     other.separator_.set_params(batch_size=batch_size)
     return other
-

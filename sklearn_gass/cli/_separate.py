@@ -63,9 +63,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
                 console.result(str(path))
 
 
-def _separate_file(
-    audio: AudioSeparator, mixture: Path, folder: Path, console: Console, *, lead: str
-) -> list[Path]:
+def _separate_file(audio: AudioSeparator, mixture: Path, folder: Path, console: Console, *, lead: str) -> list[Path]:
     """Separate a file into a folder; all that it holds is let go before the next file is read."""
     separation = separate_recording(audio, read_recording(mixture))
     return _write(separation, folder, console, title=f"{mixture.name}, separated", lead=lead)
