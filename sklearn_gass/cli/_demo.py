@@ -54,7 +54,7 @@ class _Outcome:
 def demo_models(seed: int) -> dict[str, SupervisedSeparator]:
     """Return the separators that the demo compares, by name."""
     # half the default's epochs, which costs the Wasserstein model little and keeps the demo short
-    models = {"NMF": make_source_model("nmf"), "WGAN": make_source_model("wgan", max_iter=30)}
+    models = {"NMF": make_source_model("nmf"), "WGAN": make_source_model("wgan", max_iter=40)}
     return {name: SupervisedSeparator(model, random_state=seed) for name, model in models.items()}
 
 
