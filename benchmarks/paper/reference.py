@@ -2,7 +2,7 @@
 
 A multilayer perceptron of two hidden layers of 500 rectified units reads ``log1p`` frames of a mixture and gives the
 mask of the first source; the second has the rest. It is trained on the same clean frames, mixed at random levels within
-5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: 1,500
+5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: 800
 steps of Adam on batches of 128, the rate falling linearly from 0.001. It can be given the same random warps of the
 frequency axis that the neural source models are trained with.
 """
@@ -17,7 +17,7 @@ from sklearn_gass import STFT
 from sklearn_gass._networks import warp_frequencies
 from sklearn_gass.divergences import kl_divergence
 
-STEPS, BATCH, RATE, LEVEL = 1500, 128, 1e-3, 5.0
+STEPS, BATCH, RATE, LEVEL = 800, 128, 1e-3, 5.0
 
 
 def mask_network(example, seed, frequency_warp=0.0):
