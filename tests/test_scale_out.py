@@ -229,7 +229,7 @@ class TestCache:
     @pytest.mark.parametrize("choose", [False, True])
     def test_pairs_share_the_models_of_a_speaker(self, choose, seed, tmp_path):
         """Three pairs of three speakers need three models, and as many more in each fold."""
-        voices = make_voices(3, n_utterances=3, duration=0.4, random_state=seed)
+        voices = make_voices(3, n_utterances=3, duration=0.5, random_state=seed)
         separator = SupervisedSeparator(NMFSourceModel(2, max_iter=2), memory=str(tmp_path), random_state=seed)
         audio = AudioSeparator(separator)
         for missing in np.unique(voices.speakers):
