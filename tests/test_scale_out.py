@@ -117,7 +117,7 @@ class TestBackends:
 
     def test_example_on_dask(self):
         pytest.importorskip("distributed", reason="needs dask: pip install 'sklearn_gass[search]'")
-        result = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, timeout=300, check=False)
+        result = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, timeout=900, check=False)
         assert result.returncode == 0, result.stderr
         assert "2 processes" in result.stdout
         assert "same scores as in one process: True" in result.stdout
@@ -149,7 +149,7 @@ def start(memory=""):
 
 
 def finish(process):
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     return json.loads(output), errors
 
