@@ -105,7 +105,8 @@ class SupervisedSeparatorCV(ChosenSeparator):
     >>> rng = np.random.RandomState(0)
     >>> low, high = rng.rand(60, 6) * [9, 8, 5, 1, 0, 0], rng.rand(60, 6) * [0, 1, 1, 6, 9, 9]
     >>> X, y, utterances = np.vstack([low, high]), ["low"] * 60 + ["high"] * 60, np.arange(120) // 10
-    >>> separator = SupervisedSeparator(VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=5), max_iter=5)
+    >>> model = VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=5)
+    >>> separator = SupervisedSeparator(model, start_max_iter=20, critic_max_iter=20, max_iter=5)
     >>> search = SupervisedSeparatorCV(separator, critic_weights=[0, 10], random_state=0)
     >>> search = search.fit(X, y, groups=utterances)
     >>> search.critic_weight_ in (0, 10), search.cv_results_["mean_test_score"].shape
