@@ -12,7 +12,7 @@ from torch import nn
 from sklearn_gass._networks import ACTIVATIONS, FrameEncoder
 from sklearn_gass._validation import Interval, StrOptions, check_frames
 from sklearn_gass.divergences import DIVERGENCES
-from sklearn_gass.source_models._autoencoder import AutoencoderTrainee, variational_loss
+from sklearn_gass.source_models._autoencoder import AutoencoderTrainee, descend, variational_loss
 from sklearn_gass.source_models._neural import BaseNeuralSourceModel, check_widths
 
 
@@ -165,7 +165,7 @@ class _AdversarialTrainee(nn.Module):
             losses.append(self.model.reconstruction_weight * self._reconstruction_loss(frames, generator))
         self.n_steps += 1
         loss = torch.stack(losses).sum()
-        _descend(self.optimisers[0], loss)
+        descend(self.optimisers[0], loss)
         return {"loss": loss.detach(), "critic_loss": self.critic_loss}
 
     def _update_critic(self, n_frames, generator):
@@ -180,7 +180,7 @@ class _AdversarialTrainee(nn.Module):
             penalty = self.model._penalty(critic, real, fake, generator)
             objective = loss if penalty is None else loss + self.model.penalty_weight * penalty
         self.n_critic_steps += 1
-        _descend(self.optimisers[1], objective)
+        descend(self.optimisers[1], objective)
         self.model._constrain(critic)
         return loss.detach()
 
@@ -195,12 +195,6 @@ class _AdversarialTrainee(nn.Module):
         beta_loss, latent_weight = self.model.beta_loss, self.model.latent_weight
         decoder = self.networks["decoder"]
         return variational_loss(decoder, frames, mean, log_variance, generator, beta_loss, latent_weight).mean()
-
-
-def _descend(optimiser, loss):
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
 
 
 _PENALTY_EVERY = 2  # a penalty on every second step is as good as on each, at half the cost

@@ -75,16 +75,20 @@ class AutoencoderTrainee(nn.Module):
 
     def update(self, frames, generator):
         """Take one step down the mean loss."""
-        (optimiser,) = self.optimisers
-        optimiser.zero_grad()
         loss = self.loss(self.networks, frames, generator).mean()
-        loss.backward()
-        optimiser.step()
+        descend(self.optimisers[0], loss)
         return {"loss": loss.detach()}
 
     def evaluate(self, frames, generator):
         """Return the mean loss."""
         return self.loss(self.networks, frames, generator).mean()
+
+
+def descend(optimiser, loss):
+    """Take one step of an optimiser down a loss."""
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
 
 
 def variational_loss(decoder, frames, mean, log_variance, generator, beta_loss, latent_weight):
