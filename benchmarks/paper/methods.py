@@ -35,14 +35,16 @@ class Family:
     variants: dict[str, dict] = field(default_factory=dict)
 
 
-def _neural(name, model, more=(), **params):
+WEIGHTS = (0.0, 3.0, 30.0)  # of the critics, beside the default 10
+
+
+def _neural(name, model, **params):
     """Return a family with the defaults, and what parts of them buy."""
     variants = {
         name: {},
-        f"{name}, λ = 0": {"critic_weight": 0.0},
+        **{f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in WEIGHTS},
         f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
     }
-    variants |= {f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in more}
     return Family(SupervisedSeparator(model, **params), variants)
 
 
@@ -62,7 +64,7 @@ OURS = {
     "nmf40": _nmf(40),
     "nmf100": _nmf(100),
     "wgan": _adversarial("WGAN", WGANSourceModel()),
-    "vae": _neural("VAE", VAESourceModel(), more=(3.0, 30.0)),
+    "vae": _neural("VAE", VAESourceModel()),
     "wgan-adversarial": _adversarial(
         "WGAN, adversarial only",
         WGANSourceModel(reconstruction_weight=0, n_critic=2, learning_rate_init=5e-4),
