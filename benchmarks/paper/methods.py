@@ -77,3 +77,4 @@ PAPER = {
     f"paper-{method.lower()}": Family(paper_separator(method), {f"paper's {method}": {}}) for method in PAPER_METHODS
 }
 FAMILIES = {**OURS, **PAPER}
+CHOSEN = {"wgan-chosen": ("WGAN, λ chosen on training data", "wgan")}  # the row, and the family whose λ is chosen

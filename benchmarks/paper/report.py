@@ -1,7 +1,8 @@
-"""Make the table of the comparison from the cells that ``run.py`` left.
+"""Make tables and figure of the comparison from the cells that ``run.py`` left.
 
-Run ``python benchmarks/paper/report.py``: writes ``results.json`` with every cell, ``docs/paper_table.md`` and, with
-``--readme``, the table between the figure marks of the README.
+Run ``python benchmarks/paper/report.py``: writes ``results.json`` with every cell, ``docs/paper_table.md``, the figure
+beside it and, with ``--readme``, the table between the figure marks of the README. ``--cells`` takes the cells of
+another folder, such as those of another corpus, and only prints.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from scipy.stats import binomtest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 BASELINE = "NMF, 100 templates"
+FIGURE = "paper_figure.svg"
+METRICS = ("sdr", "sir", "sar")
+WEIGHT, ORACLE, OWN = ", λ = ", ", oracle λ (picked by the true sources)", "own encoder"
 MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
-def load_cells():
-    """Return all cells, those kept in the repository and those run since."""
+def load_cells(folder=None):
+    """Return all cells of a folder, or those kept in the repository and those run since."""
     kept = HERE / "results.json"
-    cells = json.loads(kept.read_text()) if kept.exists() else []
-    cells += [json.loads(path.read_text()) for path in sorted((HERE / "cells").glob("*.json"))]
+    cells = json.loads(kept.read_text()) if kept.exists() and folder is None else []
+    cells += [json.loads(path.read_text()) for path in sorted((folder or HERE / "cells").glob("*.json"))]
     unique = {(cell["family"], cell["number"], cell["seed"]): cell for cell in cells}
     return [unique[key] for key in sorted(unique)]
 
@@ -40,6 +44,14 @@ def by_row(cells):
     }
 
 
+def add_oracles(rows):
+    """Add, for each model with several values of λ, the best of them for each pair, which nobody could choose."""
+    for name in [name for name in rows if f"{name}{WEIGHT}0" in rows]:
+        tried = [pairs for other, pairs in rows.items() if other == name or other.startswith(name + WEIGHT)]
+        common = set.intersection(*(set(pairs) for pairs in tried))
+        rows[name + ORACLE] = {pair: max((t[pair] for t in tried), key=lambda s: s["sdr"]) for pair in sorted(common)}
+
+
 def table_row(name, pairs, baseline):
     """Return one line: means, median, wins and a bootstrap interval of the gain over the baseline on the same pairs."""
     values = {key: [scores[key] for scores in pairs.values()] for key in next(iter(pairs.values()))}
@@ -49,14 +61,39 @@ def table_row(name, pairs, baseline):
     if name == BASELINE or not len(gains):
         cells += ["", ""]
     else:
-        draws = np.random.RandomState(0).choice(gains, (10_000, len(gains))).mean(1)
-        low, high = np.percentile(draws, [2.5, 97.5])
-        p_value = binomtest(int((gains > 0).sum()), len(gains)).pvalue
-        wins = f"{(gains > 0).sum()} of {len(gains)} (p = {p_value:.1g})"
-        cells += [f"{np.mean(gains):+.2f} [{low:+.2f}, {high:+.2f}]", wins]
+        wins = f"{(gains > 0).sum()} of {len(gains)} (p = {sign_test(gains):.1g})"
+        cells += [interval(gains), wins]
+    cells.append(f"{max(values['fit_seconds']):.0f}" if "fit_seconds" in values else "")
     cells.append(f"{np.median(values['separate_seconds']):.2f}" if "separate_seconds" in values else "")
     cells.append(str(len(pairs)))
     return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def sign_test(gains):
+    """Return the p-value of as many gains and losses by chance."""
+    return binomtest(int((gains > 0).sum()), len(gains)).pvalue
+
+
+def interval(gains):
+    """Return mean and bootstrap interval."""
+    draws = np.random.RandomState(0).choice(gains, (10_000, len(gains))).mean(1)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return f"{np.mean(gains):+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def weight_table(rows):
+    """Return the table of what λ adds to the same fitted models at λ = 0."""
+    lines = ["| method | SDR [95 %] | ahead | SIR | SAR | pairs |", "|---" * 6 + "|"]
+    for name in sorted(name for name in rows if f"{name}{WEIGHT}0" in rows):
+        without = rows[f"{name}{WEIGHT}0"]
+        for other, pairs in rows.items():
+            if other == name or (other.startswith(name + WEIGHT) and pairs is not without):
+                gain = {key: np.array([pairs[i][key] - without[i][key] for i in pairs]) for key in METRICS}
+                ahead = f"{(gain['sdr'] > 0).sum()} (p = {sign_test(gain['sdr']):.1g})"
+                label = f"{name}{WEIGHT}10, the default" if other == name else other
+                means = f"{gain['sir'].mean():+.2f} | {gain['sar'].mean():+.2f}"
+                lines.append(f"| {label} | {interval(gain['sdr'])} | {ahead} | {means} | {len(pairs)} |")
+    return "\n".join(lines)
 
 
 def make_table(rows, baseline=None):
@@ -64,41 +101,77 @@ def make_table(rows, baseline=None):
     baseline = rows.get(BASELINE, {}) if baseline is None else baseline
     header = [
         "method", "SDR", "SIR", "SAR", "SI-SDR", "median SDR", "gain over NMF-100 [95 %]", "ahead of NMF-100",
-        "CPU s per mixture", "pairs",
+        "CPU s per fit", "CPU s per mixture", "pairs",
     ]  # fmt: skip
     order = sorted(rows, key=lambda name: -np.mean([scores["sdr"] for scores in rows[name].values()]))
     lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
     return "\n".join([*lines, *(table_row(name, rows[name], baseline) for name in order)])
 
 
+def draw(rows):
+    """Draw the distribution over the pairs of SDR, SIR and SAR, best mean SDR on top."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    order = sorted(rows, key=lambda name: np.mean([scores["sdr"] for scores in rows[name].values()]))
+    figure = Figure(figsize=(9, 1 + 0.28 * len(order)), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, 3, sharey=True), METRICS, strict=True):
+        values = [[scores[metric] for scores in rows[name].values()] for name in order]
+        axes.violinplot(values, orientation="horizontal", showmeans=True, showextrema=False, widths=0.9, points=40)
+        axes.set(xlabel=f"{metric.upper()} / dB", yticks=range(1, len(order) + 1), yticklabels=order)
+        axes.grid(axis="x", alpha=0.3)
+    with matplotlib.rc_context({"svg.hashsalt": FIGURE, "svg.fonttype": "none"}):
+        figure.savefig(ROOT / "docs" / FIGURE, metadata={"Date": None})
+
+
 def main():
-    """Write the results, the table and, if asked, the README."""
+    """Write results, tables, figure and, if asked, the README."""
     parser = argparse.ArgumentParser(description="Make the table of the comparison from its cells.")
     parser.add_argument("--readme", action="store_true", help="also put the main rows into the README")
+    parser.add_argument("--cells", type=Path, help="print the table of this folder and write nothing")
     options = parser.parse_args()
-    cells = load_cells()
-    (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n")
+    cells = load_cells(options.cells)
     rows = by_row(cells)
-    seeds = sorted({cell["seed"] for cell in cells})
-    intro = (
-        f"Means over the pairs of the TIMIT sample in dB, seeds {', '.join(map(str, seeds))}; made by "
-        "`benchmarks/paper/run.py` and `benchmarks/paper/report.py`.\n\n"
-    )
+    add_oracles(rows)
     most = max(map(len, rows.values()))
     complete = {name: pairs for name, pairs in rows.items() if len(pairs) == most}
     partial = {name: pairs for name, pairs in rows.items() if len(pairs) < most}
-    table = make_table(complete)
+    main_rows = {name: pairs for name, pairs in complete.items() if WEIGHT not in name and OWN not in name}
+    tables = [make_table(complete), "## What λ adds\n\nTo the same fitted models at λ = 0:\n\n" + weight_table(rows)]
     if partial:
-        table += "\n\nRun on some of the pairs only; compare by the gain, which is over the same pairs:\n\n"
-        table += make_table(partial, rows[BASELINE])
-    (ROOT / "docs" / "paper_table.md").write_text("# The paper's table\n\n" + intro + table + "\n")
-    print(table)
+        note = "## Some of the pairs only\n\nCompare by the gain, which is over the same pairs.\n\n"
+        tables.append(note + make_table(partial, rows.get(BASELINE, {})))
+    print("\n\n".join(tables))
+    if options.cells:
+        return
+    (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n")
+    picture = {name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name}
+    draw(picture)
+    intro = (
+        f"Means over {most} pairs of the TIMIT sample in dB, by BSS eval and SI-SDR; made by `benchmarks/paper/run.py` "
+        "and `benchmarks/paper/report.py`.\n"
+    )
+    caption = f"![Distribution of SDR, SIR and SAR over the pairs, by method]({{}}{FIGURE})\n\n"
+    seeds = {}
+    for cell in cells:
+        seeds.setdefault(cell["family"], set()).add(cell["seed"])
+    several = sorted(family for family, own in seeds.items() if len(own) > 1)
+    notes = (
+        "The gain over NMF-100 has a bootstrap interval over the pairs, the pairs ahead of it a sign test. CPU s per "
+        "fit is that of a pair of which no source model was in the cache.\n"
+    )
+    if several:
+        notes += f"Scores of {', '.join(several)} are means of {max(map(len, seeds.values()))} seeds, others of one.\n"
+    page = f"# The paper's table\n\n{intro}{notes}\n" + "\n\n".join(
+        [tables[0], caption.format("").strip(), *tables[1:]]
+    )
+    (ROOT / "docs" / "paper_table.md").write_text(page + "\n")
     if options.readme:
-        main_rows = {name: pairs for name, pairs in complete.items() if "encoder" not in name}
         readme = ROOT / "README.md"
         before, rest = readme.read_text().split(MARKS[0])
         after = rest.split(MARKS[1])[1]
-        readme.write_text(f"{before}{MARKS[0]}\n{intro}{make_table(main_rows)}\n{MARKS[1]}{after}")
+        body = f"{intro}\n{make_table(main_rows)}\n\n{caption.format('docs/').strip()}"
+        readme.write_text(f"{before}{MARKS[0]}\n{body}\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":

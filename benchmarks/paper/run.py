@@ -5,24 +5,30 @@ with one seed, is kept as a JSON file and never computed again, so the run can b
 makes the table. Source models that several pairs share are fitted once. The protocol of the pairs is that of
 ``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no permutation search, mean of both sources, in dB. Nothing
 is chosen by looking at the true sources.
+
+``--data`` takes the full TIMIT corpus instead of its sample; keep its cells elsewhere, by ``--cells``. ``--dask`` takes
+the address of a scheduler whose workers see the folders of cells and cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import time
 from pathlib import Path
 
+import joblib
 import numpy as np
 import torch
+from corpus import load_corpus
 from joblib import Parallel, delayed
-from methods import FAMILIES, OURS
+from methods import CHOSEN, FAMILIES, OURS, WEIGHTS
 from reference import mask_network
 from sklearn.base import clone
 
-from sklearn_gass import AudioSeparator, VAESourceModel
+from sklearn_gass import AudioSeparator, SupervisedSeparatorCV, VAESourceModel
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
 from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound, si_sdr
 
@@ -85,9 +91,26 @@ def run_family(name, example, seed, cache):
     return rows
 
 
-def run_cell(name, number, pair, seed, data, cache):
+def run_chosen(name, example, seed, cache):
+    """Fit a family with λ chosen on mixtures of its training recordings, and score it."""
+    row, family = CHOSEN[name]
+    separator = clone(FAMILIES[family].separator).set_params(memory=cache)
+    search = SupervisedSeparatorCV(
+        AudioSeparator(separator), critic_weights=[*WEIGHTS, separator.critic_weight], scoring="sdr", random_state=seed
+    )
+    start = time.process_time()
+    search.fit(example.train_utterances, example.train_speakers)
+    fitted = time.process_time() - start
+    start = time.process_time()
+    separation = search.separate(example.mixture)
+    seconds = {"fit_seconds": fitted, "separate_seconds": time.process_time() - start}
+    estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
+    return {row: {**score(example.references, estimates), **seconds, "weight": search.critic_weight_}}
+
+
+def run_cell(name, number, pair, seed, data, cells, cache):
     """Compute one cell unless it is there."""
-    path = CELLS / f"{name}_pair{number:02d}_seed{seed}.json"
+    path = cells / f"{name}_pair{number:02d}_seed{seed}.json"
     if path.exists():
         return
     torch.set_num_threads(1)
@@ -96,6 +119,8 @@ def run_cell(name, number, pair, seed, data, cache):
         rows = run_bounds(example, seed)
     elif name == NETWORK:
         rows = run_network(example, seed)
+    elif name in CHOSEN:
+        rows = run_chosen(name, example, seed, cache)
     else:
         rows = run_family(name, example, seed, cache)
     cell = {"family": name, "pair": [pair.first, pair.second], "number": number, "seed": seed, "rows": rows}
@@ -106,27 +131,45 @@ def run_cell(name, number, pair, seed, data, cache):
     print(f"{name:20s} {pair.first} x {pair.second} seed {seed}: {best} {rows[best]['sdr']:.2f} dB", flush=True)
 
 
+@contextlib.contextmanager
+def on_cluster(address):
+    """Send jobs to the workers of a Dask scheduler, if there is one."""
+    if address is None:
+        yield
+        return
+    from dask.distributed import Client
+
+    with Client(address) as client, joblib.parallel_config(backend="dask"):
+        for module in ("methods.py", "reference.py"):
+            client.upload_file(str(HERE / module))
+        yield
+
+
 def main():
     """Run the cells that are asked for and not there yet."""
     parser = argparse.ArgumentParser(description="Score source separation on pairs of speakers of the TIMIT sample.")
-    names = [BOUNDS, NETWORK, *FAMILIES]
+    names = [BOUNDS, NETWORK, *FAMILIES, *CHOSEN]
     parser.add_argument("--families", nargs="+", choices=names, default=[BOUNDS, NETWORK, *OURS])
     parser.add_argument("--pairs", type=int, help="this many pairs, spread over all (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a cluster that shares this folder")
+    parser.add_argument("--data", type=Path, help="folder of the full TIMIT corpus (default: the free sample)")
+    parser.add_argument("--cells", type=Path, default=CELLS, help="folder of finished cells")
     parser.add_argument("--cache", default=str(HERE / "cache"), help="folder of fitted source models")
     options = parser.parse_args()
-    data = fetch_timit_sample()
+    data = load_corpus(options.data) if options.data else fetch_timit_sample()
     pairs = list(enumerate(timit_pairs(data)))
     if options.pairs:
         pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(options.pairs, len(pairs))).round().astype(int)]
-    CELLS.mkdir(exist_ok=True)
-    Parallel(n_jobs=options.n_jobs)(
-        delayed(run_cell)(name, number, pair, seed, data, options.cache)
-        for seed in options.seeds
-        for name in options.families
-        for number, pair in pairs
-    )
+    options.cells.mkdir(parents=True, exist_ok=True)
+    with on_cluster(options.dask):
+        Parallel(n_jobs=options.n_jobs)(
+            delayed(run_cell)(name, number, pair, seed, data, options.cells.resolve(), options.cache)
+            for seed in options.seeds
+            for name in options.families
+            for number, pair in pairs
+        )
 
 
 if __name__ == "__main__":
