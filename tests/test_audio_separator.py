@@ -416,6 +416,11 @@ class TestResult:
         np.testing.assert_array_equal(separation.mixture, mixture)
         assert list(separation.waves()) == ["mixture", "voice0", "voice1"]
 
+    def test_source_called_mixture(self):
+        labels = np.array(["mixture", "noise"])
+        waves = Separation(np.array([[1.0], [2.0]]), labels, np.array([3.0]), 16000).waves()
+        assert {name: wave.item() for name, wave in waves.items()} == {"mixture of all": 3, "mixture": 1, "noise": 2}
+
     def test_is_a_sequence_of_sources(self, separation):
         assert len(separation) == 2
         first, second = separation

@@ -62,9 +62,10 @@ class Separation:
         Returns
         -------
         waves : dict of str to ndarray of shape (n_samples,)
-            ``"mixture"`` first, then the sources under their labels.
+            ``"mixture"`` first (``"mixture of all"`` if a source has that label), then the sources under their labels.
         """
-        return {"mixture": self.mixture, **{str(k): v for k, v in zip(self.labels, self.sources, strict=True)}}
+        sources = {str(label): source for label, source in zip(self.labels, self.sources, strict=True)}
+        return {"mixture of all" if "mixture" in sources else "mixture": self.mixture, **sources}
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the spectrograms of the mixture and the sources.
