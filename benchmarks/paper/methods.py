@@ -65,10 +65,14 @@ OURS = {
     "nmf100": _nmf(100),
     "wgan": _adversarial("WGAN", WGANSourceModel()),
     "vae": _neural("VAE", VAESourceModel()),
-    "wgan-adversarial": _adversarial(
-        "WGAN, adversarial only",
-        WGANSourceModel(reconstruction_weight=0, n_critic=2, learning_rate_init=5e-4),
-        start_weight=200.0,
+    "wgan-adversarial": Family(
+        SupervisedSeparator(
+            WGANSourceModel(reconstruction_weight=0, n_critic=2, learning_rate_init=5e-4),
+            start_weight=200.0,
+            critic="source",
+            critic_weight=0.0,
+        ),
+        {"WGAN, adversarial only": {}},
     ),
     "dae": _neural("DAE", DAESourceModel()),
     "gan": _adversarial("GAN", GANSourceModel()),
