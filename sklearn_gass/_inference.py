@@ -5,9 +5,10 @@ For each frame ``x`` of a mixture it minimises over the latents ``h_k`` of all s
     d(x || sum_k f_k(h_k)) + sum_k energy_k(h_k) - critic_weight * sum_k critic_k(f_k(h_k))
 
 by limited-memory BFGS; decoders that are all linear are solved by multiplicative updates. The search starts from the
-decoders' own encoders, or from a mixture encoder (see ``_mixtures``), near which it may be told to stay. The engine
-knows tensors and decoders, never estimators. Everything is done per row, so chunks, subsets and orders of rows give
-the same numbers.
+decoders' own encoders, or from a mixture encoder (see ``_mixtures``), near which it may be told to stay. Scores of
+critics that were trained on separation are multiplied by the level of the mixture frame to the power that divergences
+grow with, so that they count as much in loud frames as in quiet ones. The engine knows tensors and decoders, never
+estimators. Everything is done per row, so chunks, subsets and orders of rows give the same numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from sklearn_gass._decoder import Decoder, LinearPart
 from sklearn_gass._lbfgs import Objective, follow_rmsprop, minimise_rows, row_blocks
 from sklearn_gass._multiplicative import GammaPrior, solve_activations
-from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.divergences import BETAS, DIVERGENCES
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,9 @@ def infer(
     critic_weight : float, default=0.0
         Weight of the critics' scores.
     critics : sequence of callable or None, default=None
-        From frames of each source in units of the decoders' mean scale to a score of each row; ``None`` asks the
-        decoders' own critics, and decoders without one do not take part.
+        From frames of each source in units of the decoders' mean scale to a score of each row, which is multiplied by
+        the mean magnitude of the mixture frame to the power that its divergence grows with; ``None`` asks the
+        decoders' own critics, as they are, and decoders without one do not take part.
     start : callable or None, default=None
         From mixture frames in units of the decoders' mean scale to the free latents of all sources side by side;
         ``None`` starts each source from its own encoder's view of an equal share of the mixture.
@@ -193,13 +195,15 @@ class Problem:
         for decoder, h in zip(self.decoders, latents, strict=True):
             value = value + decoder.energy(h)
         if self.critic_weight:
-            for scores in self._scores(generated):
+            for scores in self._scores(frames, generated):
                 value = value - self.critic_weight * scores
         return value
 
-    def _scores(self, generated: Sequence[Tensor]) -> list[Tensor]:
+    def _scores(self, frames: Tensor, generated: Sequence[Tensor]) -> list[Tensor]:
+        """Return the critics' scores of each row, those of critics of separation in proportion to the divergence."""
         if self.critics is not None:
-            return [critic(frame) for critic, frame in zip(self.critics, generated, strict=True)]
+            level = frames.mean(1) ** BETAS[self.beta_loss]
+            return [level * critic(frame) for critic, frame in zip(self.critics, generated, strict=True)]
         own = zip(self.decoders, generated, self.gains, strict=True)
         return [decoder.critic(frame / gain) for decoder, frame, gain in own if decoder.critic is not None]
 

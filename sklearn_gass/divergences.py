@@ -165,3 +165,6 @@ DIVERGENCES: dict[str, Divergence] = {
     "itakura-saito": itakura_saito_divergence,
 }
 """Divergences by the name that scikit-learn's ``beta_loss`` gives them."""
+
+BETAS = {"kullback-leibler": 1, "frobenius": 2, "itakura-saito": 0}
+"""Degree of each: frames and reconstruction that are both a times as loud are a to this power times as far apart."""

@@ -94,6 +94,7 @@ def paper_separator(method, *, random_state=None):
         solver="rmsprop",
         start="random",
         critic="source",
+        critic_weight=10.0,
         max_iter=2000,
         tol=0.0,
         random_state=random_state,

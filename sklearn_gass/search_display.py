@@ -111,7 +111,7 @@ class SearchDisplay:
         y: Any,
         *,
         groups: Any = None,
-        critic_weights: Any = (0.0, 1.0, 3.0, 10.0, 30.0),
+        critic_weights: Any = (0.0, 1.0, 2.0, 5.0, 10.0),
         cv: Any = None,
         scoring: Any = ("sdr", "sir", "sar"),
         n_jobs: int | None = None,

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from sklearn_gass import NMFSourceModel, SupervisedSeparator, VAESourceModel, WGANSourceModel
 from sklearn_gass._inference import Problem, infer
+from sklearn_gass.divergences import DIVERGENCES
 
 LOSSES = ["kullback-leibler", "frobenius", "itakura-saito"]
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16}
@@ -248,9 +249,21 @@ class TestCritics:
         decoders = decoders_of([loud, quiet])
         problem = Problem(decoders, LOSSES[0], critic_weight=1.0)
         latents = [tensors(model.transform(model.sample(4))) for model in (loud, quiet)]
-        scores = problem._scores(problem.generate(latents))
+        generated = problem.generate(latents)
+        scores = problem._scores(sum(generated), generated)
         for model, h, score in zip((loud, quiet), latents, scores, strict=True):
             np.testing.assert_allclose(score.detach(), model.critic_score(model.inverse_transform(h.numpy())))
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_critics_of_separation_grow_with_the_divergence(self, loss, models, make_sources):
+        """In frames that are three times as loud, divergences and the critics' say grow by the same factor."""
+        decoders = decoders_of(models("vae", "vae", loss=loss))
+        frames = tensors(make_sources(2).mixture[:4])
+        problem = Problem(decoders, loss, critic_weight=1.0, critics=[lambda rows: rows.sum(1)] * 2)
+        generated = [0.3 * frames, 0.4 * frames]
+        quiet, loud = (sum(problem._scores(gain * frames, generated)) for gain in (1, 3))
+        apart, further_apart = (DIVERGENCES[loss](gain * frames, gain * sum(generated)) for gain in (1, 3))
+        torch.testing.assert_close(loud / quiet, further_apart / apart)
 
 
 class TestStart:

@@ -35,7 +35,7 @@ class Family:
     variants: dict[str, dict] = field(default_factory=dict)
 
 
-WEIGHTS = (0.0, 3.0, 30.0)  # of the critics, beside the default 10
+WEIGHTS = (0.0, 1.0, 5.0)  # of the critics, beside the default 2
 
 
 def _neural(name, model, **params):

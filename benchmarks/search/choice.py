@@ -23,7 +23,7 @@ from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
 from sklearn_gass.metrics import bss_eval
 
 HERE = Path(__file__).parent
-WEIGHTS = [0.0, 1.0, 3.0, 10.0, 30.0]
+WEIGHTS = [0.0, 1.0, 2.0, 5.0, 10.0]
 METRICS = ("sdr", "sir", "sar", "si_sdr")
 
 

@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn_gass import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
 
-WEIGHTS = [0.0, 1.0, 3.0, 10.0, 30.0, 100.0]
+WEIGHTS = [0.0, 0.5, 1.0, 2.0, 5.0, 10.0]
 NAME = "separator__critic_weight"
 
 

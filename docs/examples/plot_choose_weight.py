@@ -29,7 +29,7 @@ from sklearn_gass import AudioSeparator, SupervisedSeparator, SupervisedSeparato
 
 model = VAESourceModel(n_components=16, hidden_layer_sizes=(64,), max_iter=10)
 audio = AudioSeparator(SupervisedSeparator(model, start_max_iter=50, critic_max_iter=50, random_state=0))
-search = SupervisedSeparatorCV(audio, critic_weights=[0, 3, 10, 30, 100], scoring=["sdr", "sir", "sar"], refit="sdr")
+search = SupervisedSeparatorCV(audio, critic_weights=[0, 1, 2, 5, 10], scoring=["sdr", "sir", "sar"], refit="sdr")
 search.fit(X, y)
 
 # %%

@@ -42,7 +42,7 @@ class SupervisedSeparatorCV(ChosenSeparator):
         What to choose for; ``None`` means ``SupervisedSeparator()``. With an `AudioSeparator` around a
         `SupervisedSeparator`, rows are utterances, and scores are those of waveforms. An `AudioSeparator` may also be
         put around this estimator, which then chooses by frames of magnitudes.
-    critic_weights : array-like of float, default=(0.0, 1.0, 3.0, 10.0, 30.0)
+    critic_weights : array-like of float, default=(0.0, 1.0, 2.0, 5.0, 10.0)
         Values of λ to try.
     mask_exponents : array-like of float or None, default=None
         Values of the mask exponent to try with each λ, at little cost since they share one latent search; ``None``
@@ -130,7 +130,7 @@ class SupervisedSeparatorCV(ChosenSeparator):
         self,
         separator=None,
         *,
-        critic_weights=(0.0, 1.0, 3.0, 10.0, 30.0),
+        critic_weights=(0.0, 1.0, 2.0, 5.0, 10.0),
         mask_exponents=None,
         cv=None,
         scoring=None,

@@ -46,9 +46,11 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         One model for all sources, cloned for each, or one for each source, named by the labels in `y`; ``None``
         means ``NMFSourceModel()``. Parameters nest: ``source_model__n_components`` for one model,
         ``<label>__n_components`` for a list. Models inside ``sklearn.frozen.FrozenEstimator`` are used as they are.
-    critic_weight : float, default=10.0
+    critic_weight : float, default=2.0
         Weight λ of the critics: how much an estimate that looks like the training data is preferred to one that fits
-        the mixture. Takes effect at `transform`, without another fit.
+        the mixture. Takes effect at `transform`, without another fit. The critics of ``critic="source"`` weigh the
+        same in every frame, as in the method's paper, those of ``critic="mixture"`` in proportion to the divergence
+        that a frame of its level has.
     mask_exponent : float, default=2.0
         Power of the estimates in the masks: 1 gives the ratio of magnitudes, 2 a Wiener-like mask, ``inf`` a binary
         one. Takes effect at `transform`.
@@ -155,7 +157,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         self,
         source_model=None,
         *,
-        critic_weight=10.0,
+        critic_weight=2.0,
         mask_exponent=2.0,
         beta_loss=None,
         start="mixture",
