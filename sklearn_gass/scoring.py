@@ -99,8 +99,8 @@ class SeparationScorer:
 
         Parameters
         ----------
-        estimator : fitted AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV or Pipeline that ends in one
-            What to score.
+        estimator : fitted AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, Pipeline or search
+            What to score; of a pipeline the last step, of a search of scikit-learn the best estimator.
         X : list of ndarray of shape (n_samples,) or array-like of shape (n_utterances, n_samples) or (n_frames, n_bins)
             Held-out clean waveforms or frames, as the estimator takes them.
         y : array-like of shape (n_utterances,) or (n_frames,)
@@ -115,15 +115,22 @@ class SeparationScorer:
         ------
         TypeError
             If the estimator is none of the above.
+        NotFittedError
+            If it is not fitted.
         ValueError
             If a source does not occur in `y`, or one occurs that was not fitted, if a metric is not defined for
             frames, or if a recording is silent or too short for the metric.
         """
-        if isinstance(estimator, Pipeline):
-            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-            estimator = estimator[-1]
-        if not hasattr(estimator, "_held_out_mixtures"):
-            raise TypeError(f"{type(estimator).__name__} is no separator of this library, which alone can be scored.")
+        while not hasattr(estimator, "_held_out_mixtures"):
+            if isinstance(estimator, Pipeline):
+                X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+                estimator = estimator[-1]
+            elif hasattr(estimator, "best_estimator_"):
+                estimator = estimator.best_estimator_
+            else:
+                raise TypeError(
+                    f"{type(estimator).__name__} is no separator of this library, which alone can be scored."
+                )
         scores: dict[str, list[float]] = {name: [] for name in self._names}
         for level in self._levels:
             for mixture, references in estimator._held_out_mixtures(X, y, level):

@@ -7,6 +7,7 @@ the searches of scikit-learn. They hold arrays and follow the conventions of sci
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,8 @@ class SearchDisplay:
         search : fitted SupervisedSeparatorCV or search of scikit-learn
             With `cv_results_` and `best_params_`.
         param_name : str or None, default=None
-            Numeric parameter to draw against; ``None`` takes the one that ends in "critic_weight".
+            Numeric parameter to draw against, with or without the names of the estimators around it; ``None`` takes
+            "critic_weight".
         ax : matplotlib Axes or None, default=None
             What to draw on; ``None`` makes a new figure.
 
@@ -98,7 +100,7 @@ class SearchDisplay:
         Raises
         ------
         ValueError
-            If the search did not vary the parameter.
+            If the search did not vary the parameter, or by values that are no numbers, or has no best candidate.
         """
         display = cls(**_slice_through_best(search, param_name))
         return display.plot(ax=ax)
@@ -156,7 +158,7 @@ class SearchDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            What to draw on; ``None`` makes a new figure, which pyplot does not know.
+            What to draw on; ``None`` makes a new figure, by pyplot as scikit-learn's displays do.
 
         Returns
         -------
@@ -245,7 +247,8 @@ class TradeOffDisplay:
         search : fitted SupervisedSeparatorCV or search of scikit-learn
             With `cv_results_` and `best_params_`.
         param_name : str or None, default=None
-            Numeric parameter to follow; ``None`` takes the one that ends in "critic_weight".
+            Numeric parameter to follow, with or without the names of the estimators around it; ``None`` takes
+            "critic_weight".
         ax : matplotlib Axes or None, default=None
             What to draw on; ``None`` makes a new figure.
 
@@ -263,7 +266,7 @@ class TradeOffDisplay:
         scores = found.pop("scores")
         missing = sorted({"sir", "sar"} - set(scores))
         if missing:
-            raise ValueError(f"The search has no score {missing}: search with scoring=('sdr', 'sir', 'sar').")
+            raise ValueError(f"The search has no score {missing}: give it scoring=SeparationScorer(['sir', 'sar']).")
         return cls(**found, sir=scores["sir"], sar=scores["sar"]).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> TradeOffDisplay:
@@ -272,7 +275,7 @@ class TradeOffDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            What to draw on; ``None`` makes a new figure, which pyplot does not know.
+            What to draw on; ``None`` makes a new figure, by pyplot as scikit-learn's displays do.
 
         Returns
         -------
@@ -298,13 +301,18 @@ class TradeOffDisplay:
 
 def _slice_through_best(search: Any, param_name: str | None) -> dict[str, Any]:
     """Return values of a parameter and their scores where all other parameters are as in the best candidate."""
+    if not hasattr(search, "best_params_"):
+        raise ValueError("The search has no best_params_: fit it, with refit set if it has several metrics.")
     best, candidates = search.best_params_, search.cv_results_["params"]
-    matches = [name for name in best if name == param_name or (param_name is None and name.endswith("critic_weight"))]
+    wanted = "critic_weight" if param_name is None else param_name
+    matches = [name for name in best if name == wanted or name.endswith(f"__{wanted}")]
     if not matches:
-        raise ValueError(f"The search did not vary {param_name or 'critic_weight'}, but {sorted(best)}.")
+        raise ValueError(f"The search did not vary {wanted}, but {sorted(best)}.")
     name = matches[0]
     others = {key: value for key, value in best.items() if key != name}
     alike = [i for i, c in enumerate(candidates) if {k: v for k, v in c.items() if k != name} == others]
+    if not all(isinstance(candidates[i][name], Real) for i in alike):
+        raise ValueError(f"{name} has values that are no numbers, and no place on an axis.")
     # successive halving has a value several times, the last one with most resources
     rows = [row for _, row in sorted({candidates[i][name]: i for i in alike}.items())]
     metrics = [key.removeprefix("mean_test_") for key in search.cv_results_ if key.startswith("mean_test_")]
@@ -326,10 +334,10 @@ def _title(metric: str) -> str:
 
 def _new_axes() -> Any:
     try:
-        from matplotlib.figure import Figure
+        from matplotlib import pyplot as plt
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install 'sklearn_gass[plots]'") from error
-    return Figure(layout="constrained").subplots()
+    return plt.subplots(layout="constrained")[1]
 
 
 def _set_scale(ax: Any, values: NDArray[Any]) -> None:
@@ -338,5 +346,6 @@ def _set_scale(ax: Any, values: NDArray[Any]) -> None:
     if len(positive) and (values >= 0).all() and positive.max() >= 10 * positive.min():
         if len(positive) < len(values):
             ax.set_xscale("symlog", linthresh=positive.min())
+            ax.set_xlim(left=-0.1 * positive.min())
         else:
             ax.set_xscale("log")

@@ -34,7 +34,7 @@ SEPARATORS = [
     SupervisedSeparator(WGANSourceModel(**SMALL), critic_weight=1.0, start_max_iter=2, critic_max_iter=2),
     SupervisedSeparator(VAESourceModel(**SMALL), start="source", critic_max_iter=2),
     AudioSeparator(SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2))),
-    SupervisedSeparatorCV(SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2)), critic_weights=(0, 1), cv=2),
+    SupervisedSeparatorCV(SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2)), critic_weights=(0, 1)),
 ]
 ESTIMATORS = SOURCE_MODELS + SEPARATORS
 

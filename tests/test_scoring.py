@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -174,6 +175,20 @@ class TestErrors:
         data = make_sources(2)
         with pytest.raises(TypeError, match="PCA is no separator"):
             SeparationScorer()(PCA().fit(data.X), data.X, data.y)
+
+    def test_estimator_that_is_not_fitted(self, make_sources):
+        data = make_sources(2)
+        with pytest.raises(NotFittedError, match="SupervisedSeparator instance is not fitted"):
+            SeparationScorer()(SupervisedSeparator(), data.X, data.y)
+
+
+def test_search_of_scikit_learn(make_sources):
+    """What it found is scored, so that searches nest in a cross-validation."""
+    data = make_sources(2)
+    model = SupervisedSeparator(NMFSourceModel(2, max_iter=3), random_state=0)
+    search = GridSearchCV(model, {"mask_exponent": [1, 2]}, cv=StratifiedKFold(2)).fit(data.X, data.y)
+    scorer = SeparationScorer()
+    assert scorer(search, data.X, data.y) == scorer(search.best_estimator_, data.X, data.y)
 
 
 def test_get_scorer():

@@ -233,10 +233,23 @@ class TestFolds:
     def test_source_with_fewer_utterances_than_folds(self, search, make_sources):
         data = make_sources(2)
         groups = np.where(data.y == "b", 100, data.groups)
-        with pytest.raises(
-            ValueError, match=r"Fold 0 of 3 .*source\(s\) \['b'\].*no more folds than the rarest source"
-        ):
+        with pytest.raises(ValueError, match="Source 'b' has 1 groups, but 2 folds need as many of every source"):
             clone(search).fit(data.X, data.y, groups=groups)
+
+    def test_rarest_source_decides_how_many_folds_there_are(self, search, make_sources):
+        data = make_sources(2)
+        groups = np.where(data.y == "b", data.groups % 2, data.groups)
+        search = clone(search).set_params(critic_weights=[0], mask_exponents=None)
+        assert search.fit(data.X, data.y, groups=groups).n_splits_ == 2
+        with pytest.raises(ValueError, match="Source 'b' has 2 groups, but 3 folds need as many"):
+            search.set_params(cv=3).fit(data.X, data.y, groups=groups)
+
+    def test_masks_of_rows(self, audio, short_voices):
+        X, y = short_voices.utterances, short_voices.speakers
+        folds = list(StratifiedKFold(2).split(X, y))
+        masks = [tuple(np.isin(np.arange(len(y)), side) for side in fold) for fold in folds]
+        searches = [SupervisedSeparatorCV(audio, critic_weights=[0], cv=cv).fit(X, y) for cv in (folds, masks)]
+        assert searches[0].best_score_ == searches[1].best_score_
 
     def test_utterances_in_order_of_speaker(self, audio, short_voices):
         search = SupervisedSeparatorCV(audio, cv=KFold(2))
@@ -266,6 +279,14 @@ class TestMetadataRouting:
         data = make_sources(2)
         with config_context(enable_metadata_routing=True), pytest.raises(TypeError, match="groups"):
             clone(search).set_params(cv=KFold(2)).fit(data.X, data.y, groups=data.groups)
+
+    @pytest.mark.parametrize("cv", [None, StratifiedKFold(2), StratifiedGroupKFold(2)])
+    def test_inside_of_an_audio_separator(self, cv, search, short_voices):
+        """Which passes groups by itself, but only to those who ask for them."""
+        search = clone(search).set_params(critic_weights=[0], mask_exponents=None, cv=cv)
+        with config_context(enable_metadata_routing=True):
+            audio = AudioSeparator(search).fit(short_voices.utterances, short_voices.speakers)
+        assert audio.separator_.best_params_ == {"critic_weight": 0}
 
     @pytest.mark.parametrize("enabled", [False, True])
     def test_outer_validation_hands_groups_down(self, enabled, search, make_sources):
@@ -346,6 +367,8 @@ class TestAsEstimator:
             ({"critic_weights": []}, "no value of critic_weight to try"),
             ({"scoring": ["sdr", "cat"]}, r"Unknown metric\(s\) \['cat'\]"),
             ({"scoring": ["sdr", "si_sdr"], "refit": "sir"}, "refit='sir' is none of the metrics"),
+            ({"scoring": "sdr", "refit": "si_sdr"}, r"refit='si_sdr' is none of the metrics \['sdr'\]"),
+            ({"refit": "sir"}, r"refit='sir' is none of the metrics \['score'\]"),
             ({"scoring": "cat"}, "'scoring' parameter of SupervisedSeparatorCV must be"),
             ({"cv": []}, "no fold"),
             ({"separator": NMFSourceModel()}, "'separator' parameter of SupervisedSeparatorCV must be"),

@@ -2,6 +2,7 @@
 
 import builtins
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -13,6 +14,12 @@ from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.search_display import SearchDisplay, TradeOffDisplay
 
 BSS = ("sdr", "sir", "sar")
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +117,26 @@ class TestSearchDisplay:
         search = made_up([{"mask_exponent": 1}], [[1, 2]])
         with pytest.raises(ValueError, match=r"did not vary critic_weight, but \['mask_exponent'\]"):
             SearchDisplay.from_search(search)
+
+    def test_name_without_those_around_it(self, search):
+        assert SearchDisplay.from_search(search, param_name="critic_weight").param_name == "separator__critic_weight"
+
+    def test_values_that_are_no_numbers(self):
+        search = made_up([{"loss": "frobenius"}, {"loss": "itakura-saito"}], [[1, 2], [2, 3]])
+        with pytest.raises(ValueError, match="loss has values that are no numbers"):
+            SearchDisplay.from_search(search, param_name="loss")
+
+    def test_search_without_a_best_candidate(self, audio):
+        with pytest.raises(ValueError, match="no best_params_: fit it"):
+            SearchDisplay.from_search(SupervisedSeparatorCV(audio))
+
+    def test_zero_is_on_the_axis_and_nothing_below(self, search):
+        left, _ = SearchDisplay.from_search(search).ax_.get_xlim()
+        assert -1 < left < 0
+
+    def test_pyplot_shows_a_new_figure(self, search):
+        figure = SearchDisplay.from_search(search).figure_
+        assert plt.figure(plt.get_fignums()[-1]) is figure
 
     def test_without_matplotlib(self, search, monkeypatch):
         display, load = SearchDisplay.from_search(search), builtins.__import__

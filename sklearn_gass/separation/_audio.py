@@ -5,8 +5,10 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import check_array
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_gass._random import derive_seed, seed_if_unseeded
@@ -130,7 +132,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         separator = SupervisedSeparator() if self.separator is None else clone(self.separator)
         seed_if_unseeded(separator, derive_seed(self.random_state))
         # a separator that searches splits frames by utterance
-        by_utterance = {"groups": groups} if has_fit_parameter(separator, "groups") else {}
+        by_utterance = {"groups": groups} if _takes_groups(separator) else {}
         sources = np.asarray(labels, dtype=self.classes_.dtype)
         self.separator_ = separator.fit(np.concatenate(frames), sources, **by_utterance)
         return self
@@ -251,7 +253,6 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         ValueError
             If a source does not occur in `y`, or one occurs that was not fitted, or an utterance is silent.
         """
-        check_is_fitted(self)
         return SeparationScorer("si_sdr")(self, X, y)
 
     def get_feature_names_out(self, input_features=None):
@@ -285,10 +286,14 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
 
     def _held_out_mixtures(self, X, y, snr=0.0):
         """Yield mixtures of clean utterances with their sources, of shape (n_sources, n_samples)."""
+        check_is_fitted(self)
         waves, y = check_utterances(self, X, y, reset=False)
         check_same_labels(np.unique(y).tolist(), self.classes_.tolist(), unit="utterances")
         by_source = [[waves[i] for i in np.flatnonzero(y == label)] for label in self.classes_]
         for utterances in zip(*by_source, strict=False):
+            for label, utterance in zip(self.classes_, utterances, strict=True):
+                if not wave_level(utterance):
+                    raise ValueError(f"A held-out utterance of source {str(label)!r} is silent.")
             yield make_mixture(utterances, snr=snr)
 
     def __sklearn_tags__(self):
@@ -296,3 +301,10 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _takes_groups(separator):
+    """Tell whether `fit` may be given groups; with metadata routing, whether anything asks for them."""
+    if get_config()["enable_metadata_routing"]:
+        return bool(get_routing_for_object(separator).consumes("fit", ["groups"]))
+    return has_fit_parameter(separator, "groups")

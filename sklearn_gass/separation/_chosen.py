@@ -6,6 +6,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._validation import check_feature_names_in, check_frames, check_utterances
@@ -49,6 +50,23 @@ class ChosenSeparator(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self.separator_.separate(X if self._holds_waves else self._check(X, reset=False))
 
+    @available_if(lambda self: self._holds_waves)
+    def separate_blocks(self, mixture):
+        """Separate one mixture piece by piece, as :meth:`AudioSeparator.separate_blocks` does.
+
+        Parameters
+        ----------
+        mixture : array-like of shape (n_samples,)
+            Waveform; there is this method only around an `AudioSeparator`.
+
+        Returns
+        -------
+        pieces : iterator of ndarray of shape (n_sources, n)
+            Successive samples of all sources.
+        """
+        check_is_fitted(self)
+        return self.separator_.separate_blocks(mixture)
+
     def inverse_transform(self, S):
         """Add separated sources up to mixtures.
 
@@ -91,6 +109,7 @@ class ChosenSeparator(TransformerMixin, BaseEstimator):
         return check(self, X, y, reset=reset)
 
     def _held_out_mixtures(self, X, y, snr=0.0):
+        check_is_fitted(self)
         return self.separator_._held_out_mixtures(*self._check(X, y, reset=False), snr)
 
     def _separate(self, mixture):

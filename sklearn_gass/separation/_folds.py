@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from numbers import Integral
 from typing import Any
 
 import joblib
@@ -20,13 +21,27 @@ from sklearn_gass.separation._separator import SupervisedSeparator
 N_FOLDS = 3
 
 
-def make_splitter(cv: Any, y: Any, has_groups: bool) -> Any:
-    """Return the splitter for what `cv` of a search may be: folds of whole groups if there are any."""
-    n_folds = N_FOLDS if cv is None else cv
-    if isinstance(n_folds, int | np.integer):
-        # no shuffling: frames beside each other are nearly alike, and must not be on both sides
-        return StratifiedGroupKFold(n_folds) if has_groups else StratifiedKFold(n_folds)
-    return check_cv(n_folds, y, classifier=True)
+def make_splitter(cv: Any, labels: NDArray[Any], codes: NDArray[np.intp], groups: Any, *, unit: str) -> Any:
+    """Return the splitter for what `cv` of a search may be: folds of whole groups if there are any.
+
+    Raises
+    ------
+    ValueError
+        If a source has fewer groups or rows than the number of folds asked for, or only one.
+    """
+    if cv is not None and not isinstance(cv, Integral):
+        return check_cv(cv, codes, classifier=True)
+    rows = np.arange(len(codes)) if groups is None else np.asarray(groups)
+    counts = [len(np.unique(rows[codes == code])) for code in range(len(labels))]
+    rarest = int(np.argmin(counts))
+    n_folds = max(2, min(N_FOLDS, counts[rarest])) if cv is None else int(cv)
+    if n_folds > counts[rarest]:
+        raise ValueError(
+            f"Source {labels.tolist()[rarest]!r} has {counts[rarest]} {unit if groups is None else 'groups'}, but "
+            f"{n_folds} folds need as many of every source."
+        )
+    # no shuffling: frames beside each other are nearly alike, and must not be on both sides
+    return StratifiedKFold(n_folds) if groups is None else StratifiedGroupKFold(n_folds)
 
 
 def check_folds(folds: list[tuple[Any, Any]], y: NDArray[Any], *, unit: str) -> None:
@@ -58,6 +73,12 @@ def check_folds(folds: list[tuple[Any, Any]], y: NDArray[Any], *, unit: str) -> 
                     f"all of {sorted(labels)}. Use {SPLITTERS[unit]}, and no more folds than the rarest source has "
                     "utterances."
                 )
+
+
+def as_indices(rows: Any) -> NDArray[np.intp]:
+    """Return the rows of one side of a fold as indices, if they are a mask."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
 
 
 def take(X: Any, rows: NDArray[np.intp]) -> Any:

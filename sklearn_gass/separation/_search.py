@@ -18,6 +18,7 @@ from sklearn_gass._validation import HasMethods, StrOptions, check_labels, fit_c
 from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer
 from sklearn_gass.separation._chosen import ChosenSeparator
 from sklearn_gass.separation._folds import (
+    as_indices,
     check_folds,
     make_splitter,
     score_fold,
@@ -48,9 +49,9 @@ class SupervisedSeparatorCV(ChosenSeparator):
         Values of the mask exponent to try with each λ, at little cost since they share one latent search; ``None``
         keeps that of the separator.
     cv : int, splitter, iterable of (train, test) or None, default=None
-        Folds. An int, or ``None`` for 3, makes folds of whole groups if `fit` is given groups, and otherwise blocks of
-        consecutive rows of each source. Nothing is shuffled: neighbouring frames are nearly alike, so that shuffled
-        ones would be held out beside their twins.
+        Folds. An int, or ``None`` for 3 or as many as the rarest source allows, makes folds of whole groups if `fit` is
+        given groups, and otherwise blocks of consecutive rows of each source. Nothing is shuffled: neighbouring frames
+        are nearly alike, so that shuffled ones would be held out beside their twins.
     scoring : str, list of str, tuple of str, callable or None, default=None
         What to choose by: names of metrics or any scorer of :mod:`sklearn_gass.scoring`; ``None`` asks the separator's
         own `score`, which is the signal-to-distortion ratio of frames or SI-SDR of waveforms.
@@ -174,10 +175,10 @@ class SupervisedSeparatorCV(ChosenSeparator):
         waves, unit = self._holds_waves, "utterances" if self._holds_waves else "frames"
         X, y = self._check(X, y, reset=True)
         y = np.asarray(y)
-        _, codes = check_labels(y, unit=unit)
+        labels, codes = check_labels(y, unit=unit)
         separator, prefix, scorer = self._make_separator(), "separator__" if waves else "", self._scorer()
         grid = self._grid(separator, prefix)
-        folds = self._split(X, codes, groups)
+        folds = self._split(X, labels, codes, groups, unit)
         check_folds(folds, y, unit=unit)
         self.n_splits_ = len(folds)
         weights = grid[f"{prefix}critic_weight"]
@@ -193,7 +194,7 @@ class SupervisedSeparatorCV(ChosenSeparator):
         self._choose()
         self.separator_ = separator.set_params(**self.best_params_).fit(X, y)
         chosen = separator_of_frames(self.separator_)
-        self.critic_weight_, self.mask_exponent_ = chosen.critic_weight, chosen.mask_exponent
+        self.critic_weight_, self.mask_exponent_ = float(chosen.critic_weight), float(chosen.mask_exponent)
         self.classes_ = self.separator_.classes_
         return self
 
@@ -254,18 +255,21 @@ class SupervisedSeparatorCV(ChosenSeparator):
                 (candidate.separator if prefix else candidate)._validate_params()
         return grid
 
-    def _split(self, X, y, groups):
+    def _split(self, X, labels, codes, groups, unit):
         if groups is not None:
             check_consistent_length(X, groups)
             if get_config()["enable_metadata_routing"]:
                 groups = process_routing(self, "fit", groups=groups).splitter.split.get("groups")
-        return list(make_splitter(self.cv, y, groups is not None).split(X, y, groups))
+        folds = make_splitter(self.cv, labels, codes, groups, unit=unit).split(X, codes, groups)
+        return [(as_indices(train), as_indices(test)) for train, test in folds]
 
     def _scorer(self):
         """Return the scorer after checking that it has the metric that is to choose."""
         scorer = get_scorer(self.scoring)
-        if isinstance(scorer, SeparationScorer) and not isinstance(scorer.metrics, str):
-            self._check_metric(scorer.metrics)
+        if isinstance(scorer, SeparationScorer):
+            self._check_metric([scorer.metrics] if isinstance(scorer.metrics, str) else scorer.metrics)
+        elif self.scoring is None:
+            self._check_metric(["score"])
         return scorer
 
     def _check_metric(self, names):

@@ -348,7 +348,6 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         ValueError
             If a source does not occur in `y`, or one occurs that was not fitted.
         """
-        check_is_fitted(self)
         ((mixture, references),) = self._held_out_mixtures(X, y)
         return float(np.mean(frame_sdr(references, self._separate(mixture))))
 
@@ -459,6 +458,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
 
     def _held_out_mixtures(self, X, y, snr=0.0):
         """Return one mixture of clean frames, and its sources of shape (n_sources, n_mixture_frames, n_bins)."""
+        check_is_fitted(self)
         X, y = check_frames(self, X, y, reset=False)
         check_same_labels(np.unique(y).tolist(), self.classes_.tolist(), unit="frames")
         n_frames = min(np.sum(y == label) for label in self.classes_)
