@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
+from sklearn_gass import SupervisedSeparator
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 BASELINE = "NMF, 100 templates"
@@ -90,7 +92,9 @@ def weight_table(rows):
             if other == name or (other.startswith(name + WEIGHT) and pairs is not without):
                 gain = {key: np.array([pairs[i][key] - without[i][key] for i in pairs]) for key in METRICS}
                 ahead = f"{(gain['sdr'] > 0).sum()} (p = {sign_test(gain['sdr']):.1g})"
-                label = f"{name}{WEIGHT}10, the default" if other == name else other
+                label = (
+                    f"{name}{WEIGHT}{SupervisedSeparator().critic_weight:g}, the default" if other == name else other
+                )
                 means = f"{gain['sir'].mean():+.2f} | {gain['sar'].mean():+.2f}"
                 lines.append(f"| {label} | {interval(gain['sdr'])} | {ahead} | {means} | {len(pairs)} |")
     return "\n".join(lines)
@@ -158,7 +162,8 @@ def main():
     several = sorted(family for family, own in seeds.items() if len(own) > 1)
     notes = (
         "The gain over NMF-100 has a bootstrap interval over the pairs, the pairs ahead of it a sign test. CPU s per "
-        "fit is that of a pair of which no source model was in the cache.\n"
+        "fit is that of a pair of which no source model was in the cache, on a machine that others used as well: read it "
+        "roughly.\n"
     )
     if several:
         notes += f"Scores of {', '.join(several)} are means of {max(map(len, seeds.values()))} seeds, others of one.\n"

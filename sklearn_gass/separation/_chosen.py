@@ -93,7 +93,7 @@ class ChosenSeparator(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        names : ndarray of shape (n_sources * n_features_in_,)
+        names : ndarray of shape (n_sources * n_columns,)
             Names of the columns that `transform` returns.
         """
         check_is_fitted(self)

@@ -90,7 +90,7 @@ class SupervisedSeparatorCV(ChosenSeparator):
         Sorted labels of the sources.
     n_features_in_ : int
         Number of bins, or of samples per waveform if fitted on an array of equally long ones.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_columns,)
         Names of the columns; only if `X` had string column names.
 
     See Also
