@@ -21,6 +21,7 @@ ROOT = HERE.parent.parent
 BASELINE = "NMF, 100 templates"
 FIGURE = "paper_figure.svg"
 METRICS = ("sdr", "sir", "sar")
+DEFAULT_WEIGHT = SupervisedSeparator().critic_weight
 WEIGHT, ORACLE, OWN = ", λ = ", ", oracle λ (picked by the true sources)", "own encoder"
 MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 
@@ -162,7 +163,7 @@ def main():
     several = sorted(family for family, own in seeds.items() if len(own) > 1)
     notes = (
         "The gain over NMF-100 has a bootstrap interval over the pairs, the pairs ahead of it a sign test. CPU s per "
-        "fit is that of a pair of which no source model was in the cache, on a machine that others used as well: read it "
+        "fit is that of a pair of which no source model was in the cache, on a machine that others used too: read it "
         "roughly.\n"
     )
     if several:
