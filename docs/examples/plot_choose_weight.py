@@ -27,8 +27,8 @@ X, y = example.train_utterances, example.train_speakers
 
 from sklearn_gass import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
 
-model = VAESourceModel(n_components=16, hidden_layer_sizes=(64,), max_iter=10)
-audio = AudioSeparator(SupervisedSeparator(model, start_max_iter=50, critic_max_iter=50, random_state=0))
+model = VAESourceModel(n_components=16, hidden_layer_sizes=(64,), batch_size=16, max_iter=40)
+audio = AudioSeparator(SupervisedSeparator(model, start_max_iter=200, critic_max_iter=150, random_state=0))
 search = SupervisedSeparatorCV(audio, critic_weights=[0, 1, 2, 5, 10], scoring=["sdr", "sir", "sar"], refit="sdr")
 search.fit(X, y)
 
