@@ -6,7 +6,7 @@ samples are compared with as many real frames of the three held-out utterances: 
 of samples show what accuracy even real frames of other sentences have. Distances to the nearest training frame, over
 log magnitudes, show whether samples are copies: those of held-out frames are the yardstick.
 
-Run ``python benchmarks/samples.py --gallery samples.png``.
+Run ``python benchmarks/samples.py --gallery docs/sample_gallery.jpg``.
 """
 
 from __future__ import annotations
