@@ -1,8 +1,9 @@
 """The six methods of the paper as it configured them, to be compared with.
 
 Architecture and schedule are those of C. Subakan, P. Smaragdis, "Generative Adversarial Source Separation", ICASSP
-2018, arXiv:1710.10779: one hidden layer of 100 softplus units, 2,000 training steps of RMSprop at a rate of 0.001 in
-batches of a fifth of a speaker's frames, a critic with 90 tanh units whose weights are clipped, and 2,000 steps of
+2018, arXiv:1710.10779: one hidden layer of 100 softplus units, 400 epochs of RMSprop at a rate of 0.001 in batches of
+350 frames, which are 2,000 steps for half a minute of speech (1,200 to 2,000 for the speakers of the TIMIT sample, since
+a last batch that is not full is left out), a critic with 90 tanh units whose weights are clipped, and 2,000 steps of
 RMSprop from random latents to separate. Three things differ: the critic's sign is right, frames are scaled to mean 1
 and networks read their ``log1p``, and all methods are reconstructed by the same masks.
 """
@@ -26,6 +27,7 @@ _SCHEDULE = {
     "max_iter": 400,
     "weight_average": 0.0,
 }
+_TO_THE_END = {"tol": 0.0, "n_iter_no_change": _SCHEDULE["max_iter"]}
 _NETWORK = {"activation": "softplus", "frequency_warp": 0.0, "latent_weight": 0.0, **_SCHEDULE}
 _ADVERSARY = {
     "hidden_layer_sizes": (100,),
@@ -46,9 +48,15 @@ def _source_models():
         "WGAN": WGANSourceModel(513, **_CLIPPED),
         "AE-WGAN": WGANSourceModel(100, latent="data", **_CLIPPED),
         "AE": DAESourceModel(
-            100, hidden_layer_sizes=(), masking_noise=0.0, additive_noise=0.0, interference=0.0, **_NETWORK, tol=0.0
+            100,
+            hidden_layer_sizes=(),
+            masking_noise=0.0,
+            additive_noise=0.0,
+            interference=0.0,
+            **_NETWORK,
+            **_TO_THE_END,
         ),
-        "VAE": VAESourceModel(100, hidden_layer_sizes=(100,), **{**_NETWORK, "latent_weight": 1.0}, tol=0.0),
+        "VAE": VAESourceModel(100, hidden_layer_sizes=(100,), **{**_NETWORK, "latent_weight": 1.0}, **_TO_THE_END),
     }
 
 

@@ -55,6 +55,14 @@ def test_critic_weights_are_clipped(method, make_sources, seed):
     assert max(np.abs(w).max() for w in weights) <= 0.01 + 1e-9
 
 
+@pytest.mark.parametrize("method", [method for method in PAPER_METHODS if method != "NMF"])
+def test_training_goes_on_to_the_end(method, make_sources, seed):
+    """Whatever the loss does: the paper has a number of steps and no other criterion."""
+    frames = np.tile(make_sources(2).X[:1], (8, 1))  # learned in a moment
+    model = paper_separator(method).source_model.set_params(n_components=2, random_state=seed, batch_size=8)
+    assert model.fit(frames).n_iter_ == 400
+
+
 def test_unknown_method():
     with pytest.raises(ValueError, match="Unknown method 'ICA'; the paper's methods are NMF, GAN"):
         paper_separator("ICA")
