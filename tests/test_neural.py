@@ -290,6 +290,18 @@ class TestStopping:
         cold = model.set_params(warm_start=False).fit(frames).history_
         assert cold[0]["train_loss"] == start
 
+    @each_of_four
+    def test_warm_start_of_other_layers(self, model, frames):
+        model = clone(model).set_params(warm_start=True).fit(frames)
+        before = model.transform(frames)
+        with pytest.raises(ValueError, match="expecting"):
+            model.fit(frames[:, :-1])
+        np.testing.assert_array_equal(model.transform(frames), before)
+        model.set_params(n_components=model.n_components + 1)
+        for call in (model.fit, model.transform):
+            with pytest.raises(ValueError, match="was fitted with other layers or another number of bins"):
+                call(frames)
+
 
 class TestDivergence:
     @each_of_four

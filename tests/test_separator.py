@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
 
-from sklearn_gass import NMFSourceModel, SupervisedSeparator
+from sklearn_gass import NMFSourceModel, SupervisedSeparator, VAESourceModel
 
 LOSSES = ["kullback-leibler", "frobenius", "itakura-saito"]
 
@@ -332,6 +332,18 @@ class TestRandomness:
         separator = clone(separator).set_params(source_model__random_state=77).fit(data.X, data.y)
         assert [model.random_state for model in separator.source_models_] == [77, 77]
 
+    def test_equal_scales_leave_the_order_to_the_models(self, make_sources, seed):
+        """And not to how long their training took, which the history tells."""
+        data = make_sources(2)
+        X = np.concatenate([data.X[data.y == label] / data.X[data.y == label].mean() for label in "ab"])
+        model = VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=2)
+        separator = SupervisedSeparator(model, start_max_iter=2, critic_max_iter=2, random_state=seed)
+        first = clone(separator).fit(X, np.repeat(["a", "b"], len(X) // 2))
+        order = first._search_order()
+        for seconds in (1.0, 2.0, 3.0, 4.0):
+            first.source_models_[0].history_[0]["dur"] = seconds
+            assert first._search_order() == order
+
     def test_jobs_do_not_change_numbers(self, separator, fitted, make_sources):
         data = make_sources(2)
         parallel = clone(separator).set_params(n_jobs=2).fit(data.X, data.y)
@@ -494,6 +506,17 @@ class TestErrors:
         X = bad(data.X)
         with pytest.raises(ValueError, match=message):
             separator.transform(X) if method == "transform" else getattr(separator, method)(X, data.y[: len(X)])
+
+    @pytest.mark.parametrize(
+        "params",
+        [{"critic_weight": -1}, {"critic_weight": np.nan}, {"solver": "adam"}, {"batch_size": 0}, {"beta_loss": "cat"}],
+        ids=repr,
+    )
+    def test_parameters_set_after_fit(self, params, fitted, make_sources):
+        (name,) = params
+        changed = pickle.loads(pickle.dumps(fitted)).set_params(**params)
+        with pytest.raises(ValueError, match=f"'{name}' parameter of SupervisedSeparator must be"):
+            changed.transform(make_sources(2).mixture)
 
     def test_wrong_width(self, fitted, make_sources):
         with pytest.raises(ValueError, match="X has 11 features, but SupervisedSeparator is expecting 12 features"):

@@ -102,7 +102,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
     source_models_ : list of source models
         Fitted models, in the order of `classes_`.
     learned_ : LearnedFromMixtures
-        Weights of the mixture encoder and of the leakage critics.
+        Weights of the mixture encoder and of the critics of separation.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -408,6 +408,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         return ratio_masks(self._infer(X).estimates.cpu().numpy(), self.mask_exponent) * X
 
     def _infer(self, X) -> Inference:
+        self._validate_params()  # many of them act here, and may have been set since fit
         frames = torch.tensor(X, device=check_device(self.device))
         order = self._search_order()
         n_bins, dtype, device = X.shape[1], frames.dtype, self.device
@@ -452,7 +453,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         scales = [model.scale_ for model in self.source_models_]
 
         def key(i):
-            return scales[i], joblib.hash(self.source_models_[i]) if scales.count(scales[i]) > 1 else ""
+            return scales[i], _fingerprint(self.source_models_[i]) if scales.count(scales[i]) > 1 else ""
 
         return sorted(range(len(scales)), key=key)
 
@@ -473,6 +474,12 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _fingerprint(model):
+    """Return a hash of what a fitted model is, without what its training took."""
+    model = getattr(model, "estimator", model)  # inside FrozenEstimator
+    return joblib.hash({name: value for name, value in vars(model).items() if "history" not in name})
 
 
 def _fit_model(model, frames):

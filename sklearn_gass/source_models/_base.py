@@ -55,7 +55,8 @@ class BaseSourceModel(
         ValueError
             If `X` holds negative, NaN, infinite or complex values or no frames.
         """
-        X = check_frames(self, X, reset=True)
+        continues = getattr(self, "warm_start", False) and hasattr(self, "n_features_in_")
+        X = check_frames(self, X, reset=not continues)
         self._n_features_out = self.n_components
         self.scale_ = float(X.mean(dtype=np.float64)) or 1.0
         self._train(torch.from_numpy(X / X.dtype.type(self.scale_)), torch_generator(self.random_state))

@@ -83,7 +83,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
     history_ : list of dict
         Loss and seconds of each epoch.
     codes_ : ndarray of shape (n_kept, n_codes)
-        What the encoder makes of up to 1,000 training frames, from which `sample` draws latents.
+        What the encoder makes of up to 1,000 training frames.
     residuals_ : ndarray of shape (n_kept, n_bins)
         Quotients of these frames and their reconstruction, from quiet to loud: the output noise of `sample`.
     residual_levels_ : ndarray of shape (n_kept,)

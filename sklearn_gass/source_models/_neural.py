@@ -71,6 +71,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         networks = self._make_networks(frames.shape[1], generator)
         networks["decoder"].start_at(frames.mean(0))
         if self.warm_start and hasattr(self, "weights_"):
+            self._check_weights(networks)
             load_arrays(networks, self.weights_)
         networks.to(device)
         frames = frames.to(device)
@@ -119,7 +120,18 @@ class BaseNeuralSourceModel(BaseSourceModel):
     _betas = (0.9, 0.999)
 
     def _frozen_networks(self, dtype, device):
-        return from_arrays(self._make_networks(self.n_features_in_), self.weights_, dtype, device)
+        networks = self._make_networks(self.n_features_in_)
+        self._check_weights(networks)
+        return from_arrays(networks, self.weights_, dtype, device)
+
+    def _check_weights(self, networks):
+        """Raise ValueError unless the fitted weights belong to networks of this shape."""
+        shapes = {name: tuple(weight.shape) for name, weight in networks.state_dict().items()}
+        if shapes != {name: weight.shape for name, weight in self.weights_.items()}:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted with other layers or another number of bins than it has now: "
+                "fit it again, without warm_start."
+            )
 
     def _decoder(self, dtype, device="cpu"):
         networks = self._frozen_networks(dtype, device)

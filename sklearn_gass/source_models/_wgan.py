@@ -38,7 +38,8 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         training frames.
     penalty : {"gradient", "clip", "spectral"}, default="gradient"
         How the critic is kept from growing without bound: by a penalty on gradients whose norm is not one between real
-        and generated frames, by clipping its weights, or by dividing each layer by its largest singular value.
+        and generated frames, by clipping its weights, or by dividing each layer by its largest singular value, as five
+        power iterations find it, if that is above 1.
     penalty_weight : float, default=20.0
         Weight of the gradient penalty.
     clip_value : float, default=0.01
