@@ -36,6 +36,7 @@ _ADVERSARY = {
     "critic_learning_rate_init": 1e-3,
     "reconstruction_weight": 0.0,
     "inversion_max_iter": 0,
+    "critic_max_iter": 0,
     **_NETWORK,
 }
 _CLIPPED = {"penalty": "clip", "clip_value": 0.01, "n_critic": 5, **_ADVERSARY}

@@ -27,7 +27,9 @@ SOURCE_MODELS = [
     DAESourceModel(**SMALL),
     GANSourceModel(**SMALL),
     WGANSourceModel(**SMALL),
-    WGANSourceModel(**SMALL, penalty="clip", latent="data", reconstruction_weight=0, inversion_max_iter=2),
+    WGANSourceModel(
+        **SMALL, penalty="clip", latent="data", reconstruction_weight=0, inversion_max_iter=2, critic_max_iter=1
+    ),
 ]
 SEPARATORS = [
     SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2)),

@@ -20,7 +20,7 @@ from sklearn_gass._networks import warp_frequencies
 from sklearn_gass._random import derive_seed
 
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16, "max_iter": 3, "random_state": 0}
-CRITIC = {"critic_hidden_layer_sizes": (8,), "inversion_max_iter": 2}
+CRITIC = {"critic_hidden_layer_sizes": (8,), "inversion_max_iter": 2, "critic_max_iter": 1}
 ADVERSARIAL = {
     "GAN": GANSourceModel(3, **SMALL, **CRITIC),
     "GAN-alone": GANSourceModel(3, **SMALL, **CRITIC, reconstruction_weight=0.0),
@@ -338,6 +338,19 @@ class TestCritic:
         assert scores.shape == (60,)
         assert scores.mean() > model.critic_score(model.sample(60, output_noise=False)).mean()
 
+    @pytest.mark.parametrize("kind", ["GAN", "WGAN"])
+    def test_goes_on_against_the_finished_generator(self, kind, frames):
+        """The generator stays as it is, and the critic learns to tell its frames from those of training."""
+        models = [fit(MODELS[kind], frames, critic_max_iter=n, critic_learning_rate_init=1e-2) for n in (0, 60)]
+        changed = {name for name, weight in models[0].weights_.items() if (weight != models[1].weights_[name]).any()}
+        assert {name.split(".")[0] for name in changed} == {"critic"}
+        latents = np.random.RandomState(1).randn(200, 3)  # what the generator is fed in training
+        before, after = (
+            model.critic_score(frames).mean() - model.critic_score(model.inverse_transform(latents)).mean()
+            for model in models
+        )
+        assert after > max(before, 0)
+
     @pytest.mark.parametrize("clip_value", [0.01, 0.1])
     def test_clipped_weights(self, clip_value, frames):
         model = fit(MODELS["WGAN-clip"], frames, clip_value=clip_value)
@@ -386,7 +399,7 @@ class TestFrequencyWarp:
 class TestTurns:
     def test_between_turns_only_reconstruction_is_learned(self, frames):
         """The critic stays what it was until its turn comes."""
-        settings = {"max_iter": 1, "batch_size": 20}  # three steps
+        settings = {"max_iter": 1, "batch_size": 20, "critic_max_iter": 0}  # three steps
         once, always = (
             fit(MODELS["WGAN"], frames, n_reconstruction=n, penalty="clip", clip_value=10.0, **settings) for n in (3, 1)
         )

@@ -30,6 +30,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         "reconstruction_weight": [Interval(Real, 0, None, closed="left")],
         "n_reconstruction": [Interval(Integral, 1, None, closed="left")],
         "inversion_max_iter": [Interval(Integral, 0, None, closed="left")],
+        "critic_max_iter": [Interval(Integral, 0, None, closed="left")],
     }
 
     _n_codes = 2
@@ -82,6 +83,9 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
         if self.inversion_max_iter and not self.reconstruction_weight:
             self._learn_inversion(networks, frames, generator)
+        if self.critic_max_iter:
+            critic = _CriticTrainee(networks, frames, self)
+            self._run(critic, frames, generator, [], max_iter=self.critic_max_iter, callbacks=None, decay=True)
 
     def _make_trainee(self, networks, frames):
         return _AdversarialTrainee(networks, frames, self)
@@ -195,6 +199,14 @@ class _AdversarialTrainee(nn.Module):
         beta_loss, latent_weight = self.model.beta_loss, self.model.latent_weight
         decoder = self.networks["decoder"]
         return variational_loss(decoder, frames, mean, log_variance, generator, beta_loss, latent_weight).mean()
+
+
+class _CriticTrainee(_AdversarialTrainee):
+    """The critic alone, against a generator that is finished."""
+
+    def update(self, frames, generator):
+        """Take a step of the critic."""
+        return {"loss": self._update_critic(len(frames), generator)}
 
 
 _PENALTY_EVERY = 2  # a penalty on every second step is as good as on each, at half the cost

@@ -62,6 +62,9 @@ class GANSourceModel(BaseAdversarialSourceModel):
         Epochs.
     inversion_max_iter : int, default=40
         Epochs in which, after adversarial training alone, an encoder learns to invert the frozen generator.
+    critic_max_iter : int, default=10
+        Epochs in which the critic alone goes on, once the generator is finished: one that shares its steps with the
+        generator is always behind, and may take what was just generated for better than the training frames.
     weight_average : float, default=0.0
         Decay of a running average of the weights over steps that replaces the last weights; 0 keeps these.
     warm_start : bool, default=False
@@ -147,6 +150,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         batch_size=64,
         max_iter=80,
         inversion_max_iter=40,
+        critic_max_iter=10,
         weight_average=0.0,
         warm_start=False,
         callbacks=None,
@@ -174,6 +178,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.inversion_max_iter = inversion_max_iter
+        self.critic_max_iter = critic_max_iter
         self.weight_average = weight_average
         self.warm_start = warm_start
         self.callbacks = callbacks
