@@ -4,7 +4,7 @@ Run ``python benchmarks/paper/run.py``; ``--help`` lists the options. Every cell
 with one seed, is kept as a JSON file and never computed again, so the run can be interrupted and resumed; ``report.py``
 makes the table. Source models that several pairs share are fitted once. The protocol of the pairs is that of
 ``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no permutation search, mean of both sources, in dB. Nothing
-is chosen by looking at the true sources.
+is chosen for a pair by looking at its true sources; the library's defaults were developed on these speakers, though.
 
 ``--data`` takes the full TIMIT corpus instead of its sample; keep its cells elsewhere, by ``--cells``. ``--dask`` takes
 the address of a scheduler whose workers see the folders of cells and cache.
