@@ -161,7 +161,7 @@ def main():
         seeds.setdefault(cell["family"], set()).add(cell["seed"])
     several = sorted(family for family, own in seeds.items() if len(own) > 1)
     notes = (
-        "The defaults of this library were developed on these speakers, by such scores, and are the same for all pairs; "
+        "The defaults of this library were developed on these speakers, by such scores, and are those of all pairs; "
         "nothing is chosen for a single pair but by the oracle. The gain over NMF-100 has a bootstrap interval over "
         "speakers; the sign test takes pairs as independent, which those of ten speakers are not. CPU s per "
         "fit is that of a pair of which no source model was in the cache, on a machine that others used too: read it "
