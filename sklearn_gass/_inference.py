@@ -38,7 +38,7 @@ class Inference:
     estimates : Tensor of shape (n_sources, n_frames, n_bins)
         Generated frames of each source, in the mixture's unit.
     objective : Tensor of shape (n_frames,)
-        Objective of each row, with magnitudes in units of the decoders' mean scale.
+        Objective of each row without the distance from the start, magnitudes in units of the decoders' mean scale.
     n_iter : int
         Steps of the row that took most.
     """
@@ -93,7 +93,8 @@ def infer(
     tol : float, default=1e-3
         A row stops when steps improve it by less than this, relatively.
     n_init : int, default=1
-        Searches, all but the first from disturbed starts; each row keeps the one with the lowest objective.
+        Searches, all but the first from disturbed starts; each row keeps the best by the objective with the distance
+        from the start.
     smoothness : float, default=0.0
         Weight of half the squared distance of free latents from those of the frames before and after. If not 0,
         frames are no longer independent: they must follow each other in time.

@@ -157,6 +157,20 @@ class TestFit:
         assert np.isfinite(separated).all()
         np.testing.assert_allclose(separator.inverse_transform(separated), data.mixture)
 
+    @pytest.mark.parametrize("name", ["start", "critic"])
+    def test_what_only_another_fit_can_learn(self, name, separator, make_sources):
+        data = make_sources(2)
+        fitted = clone(separator).set_params(**{name: "source"}).fit(data.X, data.y)
+        fitted.set_params(**{name: "mixture"}, critic_weight=1.0)
+        with pytest.raises(ValueError, match=f'{name}="mixture" was not set when this separator was fitted: fit it'):
+            fitted.transform(data.mixture)
+
+    def test_without_weight_no_critics_are_needed(self, separator, make_sources):
+        data = make_sources(2)
+        fitted = clone(separator).set_params(critic="source", critic_weight=0).fit(data.X, data.y)
+        before = fitted.transform(data.mixture)
+        assert_array_equal(fitted.set_params(critic="mixture").transform(data.mixture), before)
+
     def test_unknown_device(self, separator, make_sources):
         data = make_sources(2)
         with pytest.raises(ValueError, match="device 'abacus' cannot be used"):

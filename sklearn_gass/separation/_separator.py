@@ -438,8 +438,11 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         """Raise ValueError if a parameter was set after `fit` to what only another `fit` can learn."""
         if all(decoder.linear is not None for decoder in decoders):
             return
-        for name, learned in (("start", self.learned_.encoder), ("critic", self.learned_.critics)):
-            if getattr(self, name) == "mixture" and learned is None:
+        for name, learned, needed in (
+            ("start", self.learned_.encoder, True),
+            ("critic", self.learned_.critics, self.critic_weight > 0),
+        ):
+            if getattr(self, name) == "mixture" and learned is None and needed:
                 raise ValueError(f'{name}="mixture" was not set when this separator was fitted: fit it again.')
 
     def _random_start(self, decoders):
