@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dis
 import math
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -264,9 +265,12 @@ class _KeepFinite(Callback):
 
 def _is_explicit(error: BaseException) -> bool:
     """Tell whether an exception comes from a ``raise`` statement, not from a signal."""
+    handler = getattr(signal.getsignal(signal.SIGINT), "__code__", None)  # an application's own may raise it, too
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
+        if last.tb_frame.f_code is handler:
+            return False
     return last is not None and last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 

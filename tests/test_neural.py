@@ -76,6 +76,10 @@ def raise_keyboard_interrupt():
     raise KeyboardInterrupt
 
 
+def interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
 def fit_with(model, X, recorder, **params):
     """Fit with a callback that is not cloned, and return the model."""
     model = clone(model).set_params(callbacks=[recorder], **params)
@@ -220,11 +224,16 @@ class TestCallbacks:
         stopper = type("Stopper", (Callback,), {event: end})()
         assert np.isfinite(VAESourceModel(3, **SMALL, callbacks=[stopper]).fit(frames).sample(3)).all()
 
+    @pytest.mark.parametrize(
+        "at_signal",
+        [signal.default_int_handler, lambda *args: raise_keyboard_interrupt(), interrupt],
+        ids=["default", "lambda", "function"],
+    )
     @each_of_four
-    def test_a_signal_is_passed_on_with_weights_in_place(self, model, frames):
+    def test_a_signal_is_passed_on_with_weights_in_place(self, model, at_signal, frames):
         recorder = Recorder(at=2, action=lambda: signal.raise_signal(signal.SIGINT))
         model = clone(model).set_params(callbacks=[recorder], max_iter=20)
-        handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells turn it off for background jobs
+        handler = signal.signal(signal.SIGINT, at_signal)  # shells turn it off for background jobs
         try:
             with pytest.raises(KeyboardInterrupt):
                 model.fit(frames)
