@@ -27,7 +27,7 @@ _SCHEDULE = {
     "max_iter": 400,
     "weight_average": 0.0,
 }
-_TO_THE_END = {"tol": 0.0, "n_iter_no_change": _SCHEDULE["max_iter"]}
+_TO_THE_END = {"n_iter_no_change": _SCHEDULE["max_iter"]}
 _NETWORK = {"activation": "softplus", "frequency_warp": 0.0, "latent_weight": 0.0, **_SCHEDULE}
 _ADVERSARY = {
     "hidden_layer_sizes": (100,),

@@ -49,6 +49,15 @@ def score(references, estimates):
     }
 
 
+def separate_and_score(separator, example, fit_seconds):
+    """Return the scores of a fitted separator of waveforms on the test mixture, with what it took."""
+    start = time.process_time()
+    separation = separator.separate(example.mixture)
+    seconds = {"fit_seconds": fit_seconds, "separate_seconds": time.process_time() - start}
+    estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
+    return {**score(example.references, estimates), **seconds}
+
+
 def run_bounds(example, seed):
     """Score the mixture itself and the ideal ratio mask."""
     bound = ideal_ratio_mask_bound(example.references, exponent=1)
@@ -83,11 +92,7 @@ def run_family(name, example, seed, cache):
     for variant, params in family.variants.items():
         audio.separator_.set_params(**{key: defaults[key] for key in ("start", "critic", "critic_weight")})
         audio.separator_.set_params(**params)
-        start = time.process_time()
-        separation = audio.separate(example.mixture)
-        seconds = {"fit_seconds": fitted, "separate_seconds": time.process_time() - start}
-        estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
-        rows[variant] = {**score(example.references, estimates), **seconds}
+        rows[variant] = separate_and_score(audio, example, fitted)
     return rows
 
 
@@ -101,11 +106,7 @@ def run_chosen(name, example, seed, cache):
     start = time.process_time()
     search.fit(example.train_utterances, example.train_speakers)
     fitted = time.process_time() - start
-    start = time.process_time()
-    separation = search.separate(example.mixture)
-    seconds = {"fit_seconds": fitted, "separate_seconds": time.process_time() - start}
-    estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
-    return {row: {**score(example.references, estimates), **seconds, "weight": search.critic_weight_}}
+    return {row: {**separate_and_score(search, example, fitted), "weight": search.critic_weight_}}
 
 
 def run_cell(name, number, pair, seed, data, cells, cache):

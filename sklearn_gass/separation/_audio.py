@@ -292,7 +292,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         by_source = [[waves[i] for i in np.flatnonzero(y == label)] for label in self.classes_]
         for utterances in zip(*by_source, strict=False):
             for label, utterance in zip(self.classes_, utterances, strict=True):
-                if not wave_level(utterance):
+                if not np.ptp(utterance):
                     raise ValueError(f"A held-out utterance of source {str(label)!r} is silent.")
             yield make_mixture(utterances, snr=snr)
 
