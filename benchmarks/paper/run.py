@@ -35,6 +35,7 @@ from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound, si_sdr
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"
 WARP = VAESourceModel().frequency_warp
+TRANSFORM_TIME = "start", "start_weight", "critic", "critic_weight"  # parameters that variants set
 BOUNDS, NETWORK = "bounds", "mask-network"
 
 
@@ -90,7 +91,7 @@ def run_family(name, example, seed, cache):
     rows = {}
     defaults = audio.separator_.get_params(deep=False)
     for variant, params in family.variants.items():
-        audio.separator_.set_params(**{key: defaults[key] for key in ("start", "critic", "critic_weight")})
+        audio.separator_.set_params(**{key: defaults[key] for key in TRANSFORM_TIME})
         audio.separator_.set_params(**params)
         rows[variant] = separate_and_score(audio, example, fitted)
     return rows
@@ -132,6 +133,12 @@ def run_cell(name, number, pair, seed, data, cells, cache):
     print(f"{name:20s} {pair.first} x {pair.second} seed {seed}: {best} {rows[best]['sdr']:.2f} dB", flush=True)
 
 
+def apart(pairs):
+    """Order numbered pairs so that those run side by side share no speaker, whose model each would fit for itself."""
+    first, second = (sorted({getattr(pair, side) for _, pair in pairs}) for side in ("first", "second"))
+    return sorted(pairs, key=lambda item: (second.index(item[1].second) - first.index(item[1].first)) % len(second))
+
+
 @contextlib.contextmanager
 def on_cluster(address):
     """Send jobs to the workers of a Dask scheduler, if there is one."""
@@ -169,7 +176,7 @@ def main():
             delayed(run_cell)(name, number, pair, seed, data, options.cells.resolve(), options.cache)
             for seed in options.seeds
             for name in options.families
-            for number, pair in pairs
+            for number, pair in apart(pairs)
         )
 
 

@@ -11,6 +11,7 @@ Run ``python benchmarks/speed/cost.py``; it takes some minutes, nearly all of th
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import tempfile
 
@@ -56,7 +57,7 @@ def training(example, quick):
 def separation(ours, example, sample_rate):
     """Return the table of what separating the test mixture costs."""
     seconds = example.mixture.size / sample_rate
-    frames = ours.stft_.analyze(example.mixture / (np.std(example.mixture) / np.sqrt(2)))[0]
+    frames = ours.stft_.analyze(example.mixture / (np.std(example.mixture) / math.sqrt(2)))[0]
     separator, figures = ours.separator_, {}
     defaults = separator.get_params(deep=False)
     separator._infer(frames)

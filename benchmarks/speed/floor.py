@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
+import math
 import time
 from collections import Counter
 
@@ -126,7 +127,7 @@ def measure(quick=False):
     for name, kind, params in SETTINGS:
         audio = fitted(kind)
         mixture = long_mixture(2, 10 if quick else SECONDS)
-        frames = audio.stft_.analyze(mixture / np.std(mixture) * np.sqrt(2))[0]
+        frames = audio.stft_.analyze(mixture / (np.std(mixture) / math.sqrt(2)))[0]
         separator = copy.deepcopy(audio.separator_).set_params(**params)
         floors.append([name, *distance(separator, frames, kind)])
         parts = shares(functools.partial(separator.separate, frames))

@@ -39,7 +39,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
     reconstruction_weight : float, default=0.1
         Weight of a variational autoencoder's loss beside the adversarial one; 0 trains by the adversarial objective
         alone.
-    n_reconstruction : int, default=3
+    n_reconstruction : int, default=12
         Steps by reconstruction for each step in which generator and critic take turns, whose loss then counts as often
         in it; of no effect in training by the adversarial objective alone.
     frequency_warp : float, default=0.12
@@ -140,7 +140,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         penalty_weight=1.0,
         n_critic=1,
         reconstruction_weight=0.1,
-        n_reconstruction=3,
+        n_reconstruction=12,
         frequency_warp=0.12,
         latent_weight=1.0,
         solver="adam",

@@ -146,14 +146,15 @@ class BaseNeuralSourceModel(BaseSourceModel):
         )
 
     def _draw_latents(self, n_samples, generator):
-        """Draw from the aggregated posterior: that of a random training frame."""
+        """Draw around the code of a random training frame, at half the standard deviation of its posterior."""
         codes = torch.tensor(self.codes_)[torch.randint(len(self.codes_), (n_samples,), generator=generator)]
         mean, log_variance = codes.chunk(2, dim=1)
         noise = torch.randn(mean.shape, generator=generator)
-        return mean + noise * torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
+        return mean + _SPREAD * noise * torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
 
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
+_SPREAD = 0.5  # residuals of the codes' reconstructions already hold part of what the posterior does not know
 
 
 def check_widths(name, widths):
