@@ -150,7 +150,8 @@ class TestFit:
     @pytest.mark.parametrize("critic", ["mixture", "source"])
     def test_learns_what_it_needs(self, critic, start, separator, make_sources):
         data = make_sources(2)
-        separator = clone(separator).set_params(start=start, critic=critic).fit(data.X, data.y)
+        separator = clone(separator).set_params(source_model=WGANSourceModel(2, **SMALL), start=start, critic=critic)
+        separator.fit(data.X, data.y)
         assert (separator.learned_.encoder is not None) == (start == "mixture")
         assert (separator.learned_.critics is not None) == (critic == "mixture")
         separated = separator.transform(data.mixture)
@@ -170,6 +171,13 @@ class TestFit:
         fitted = clone(separator).set_params(critic="source", critic_weight=0).fit(data.X, data.y)
         before = fitted.transform(data.mixture)
         assert_array_equal(fitted.set_params(critic="mixture").transform(data.mixture), before)
+
+    def test_no_model_has_a_critic(self, separator, make_sources):
+        data = make_sources(2)
+        fitted = clone(separator).set_params(critic="source").fit(data.X, data.y)
+        with pytest.raises(ValueError, match="the critics of the source models, none of which has one"):
+            fitted.transform(data.mixture)
+        fitted.set_params(critic_weight=0).transform(data.mixture)
 
     def test_unknown_device(self, separator, make_sources):
         data = make_sources(2)

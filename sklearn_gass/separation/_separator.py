@@ -435,7 +435,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         return replace(found, latents=[found.latents[i] for i in places], estimates=found.estimates[places])
 
     def _check_learned(self, decoders):
-        """Raise ValueError if a parameter was set after `fit` to what only another `fit` can learn."""
+        """Raise ValueError if parameters ask for what the source models lack or only another `fit` can learn."""
         if all(decoder.linear is not None for decoder in decoders):
             return
         for name, learned, needed in (
@@ -444,6 +444,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         ):
             if getattr(self, name) == "mixture" and learned is None and needed:
                 raise ValueError(f'{name}="mixture" was not set when this separator was fitted: fit it again.')
+        if self.critic == "source" and self.critic_weight and all(decoder.critic is None for decoder in decoders):
+            raise ValueError('critic="source" asks the critics of the source models, none of which has one.')
 
     def _random_start(self, decoders):
         """Return a start at the same standard normal latents for every row."""
