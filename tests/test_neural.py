@@ -433,7 +433,14 @@ class TestParameters:
         assert model.weights_["decoder.layers.0.weight"].shape == (12, 3)
         assert model.transform(frames).shape == (60, 3)
 
-    @pytest.mark.parametrize("sizes", [(0,), (8, -1), ("a",), (1.5,), [None]])
+    def test_an_int_is_one_layer(self, frames):
+        one, several = (
+            fit(MODELS["WGAN"], frames, hidden_layer_sizes=sizes, critic_hidden_layer_sizes=sizes)
+            for sizes in (4, (4,))
+        )
+        assert_array_equal(one.sample(5, random_state=0), several.sample(5, random_state=0))
+
+    @pytest.mark.parametrize("sizes", [0, (0,), (8, -1), ("a",), (1.5,), [None]])
     @pytest.mark.parametrize("name", ["hidden_layer_sizes", "critic_hidden_layer_sizes"])
     def test_invalid_widths(self, name, sizes, frames):
         with pytest.raises(ValueError, match=rf"^{name} must hold integers of at least 1, got"):

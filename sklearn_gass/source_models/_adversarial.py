@@ -21,7 +21,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
 
     _parameter_constraints: dict = {
         **BaseNeuralSourceModel._parameter_constraints,
-        "critic_hidden_layer_sizes": ["array-like"],
+        "critic_hidden_layer_sizes": ["array-like", Integral],
         "critic_activation": [StrOptions(set(ACTIVATIONS))],
         "critic_learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "n_critic": [Interval(Integral, 1, None, closed="left")],

@@ -22,7 +22,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
     ----------
     n_components : int, default=64
         Number of latents.
-    hidden_layer_sizes : sequence of int, default=(400, 400)
+    hidden_layer_sizes : int or sequence of int, default=(400, 400)
         Widths of the decoder's hidden layers, from the latents on; the encoder has them in reverse.
     activation : {"leaky_relu", "softplus", "tanh"}, default="leaky_relu"
         Non-linearity of the hidden layers.

@@ -19,11 +19,11 @@ class GANSourceModel(BaseAdversarialSourceModel):
     ----------
     n_components : int, default=64
         Number of latents.
-    hidden_layer_sizes : sequence of int, default=(400, 400)
+    hidden_layer_sizes : int or sequence of int, default=(400, 400)
         Widths of the generator's hidden layers, from the latents on; the encoder has them in reverse.
     activation : {"leaky_relu", "softplus", "tanh"}, default="leaky_relu"
         Non-linearity of the generator's and encoder's hidden layers.
-    critic_hidden_layer_sizes : sequence of int, default=(256, 256)
+    critic_hidden_layer_sizes : int or sequence of int, default=(256, 256)
         Widths of the critic's hidden layers.
     critic_activation : {"leaky_relu", "softplus", "tanh"}, default="leaky_relu"
         Non-linearity of the critic's hidden layers.

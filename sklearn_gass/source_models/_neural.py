@@ -33,7 +33,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
     _parameter_constraints: dict = {
         **BaseSourceModel._parameter_constraints,
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": ["array-like", Integral],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "frequency_warp": [Interval(Real, 0, 1, closed="both")],
         "latent_weight": [Interval(Real, 0, None, closed="left")],
@@ -158,14 +158,14 @@ _SPREAD = 0.5  # residuals of the codes' reconstructions already hold part of wh
 
 
 def check_widths(name, widths):
-    """Return the widths of hidden layers as a list of int.
+    """Return the widths of hidden layers as a list of int; a single int is one layer.
 
     Raises
     ------
     ValueError
         If one is not an integer of at least 1.
     """
-    widths = list(widths)
+    widths = [widths] if isinstance(widths, Integral) else list(widths)
     if not all(isinstance(width, Integral) and int(width) >= 1 for width in widths):
         raise ValueError(f"{name} must hold integers of at least 1, got {widths}.")
     return [int(width) for width in widths]
