@@ -179,6 +179,16 @@ class TestFit:
             fitted.transform(data.mixture)
         fitted.set_params(critic_weight=0).transform(data.mixture)
 
+    def test_one_model_has_a_critic(self, separator, make_sources):
+        """The weight acts by this one alone."""
+        data = make_sources(2)
+        first, second = np.unique(data.y)
+        models = [(first, VAESourceModel(2, **SMALL)), (second, WGANSourceModel(2, **SMALL))]
+        fitted = clone(separator).set_params(source_model=models, critic="source").fit(data.X, data.y)
+        judged, plain = (fitted.set_params(critic_weight=weight).transform(data.mixture) for weight in (10, 0))
+        assert np.isfinite(judged).all()
+        assert not np.array_equal(judged, plain)
+
     def test_unknown_device(self, separator, make_sources):
         data = make_sources(2)
         with pytest.raises(ValueError, match="device 'abacus' cannot be used"):

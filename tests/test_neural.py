@@ -436,7 +436,7 @@ class TestParameters:
     def test_an_int_is_one_layer(self, frames):
         one, several = (
             fit(MODELS["WGAN"], frames, hidden_layer_sizes=sizes, critic_hidden_layer_sizes=sizes)
-            for sizes in (4, (4,))
+            for sizes in (np.int64(4), (4,))
         )
         assert_array_equal(one.sample(5, random_state=0), several.sample(5, random_state=0))
 

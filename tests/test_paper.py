@@ -7,6 +7,12 @@ from sklearn_gass import STFT, WGANSourceModel
 from sklearn_gass.paper import PAPER_METHODS, paper_separator
 
 
+@pytest.mark.parametrize("method", PAPER_METHODS)
+def test_only_critics_have_a_weight(method):
+    separator = paper_separator(method)
+    assert (separator.critic_weight > 0) == hasattr(separator.source_model, "critic_score")
+
+
 def test_names():
     assert PAPER_METHODS == ("NMF", "GAN", "WGAN", "AE-WGAN", "AE", "VAE")
 

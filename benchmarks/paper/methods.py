@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import joblib
+
 from sklearn_gass import (
     DAESourceModel,
     GANSourceModel,
@@ -84,3 +86,13 @@ PAPER = {
 }
 FAMILIES = {**OURS, **PAPER}
 CHOSEN = {"wgan-chosen": ("WGAN, λ chosen on training data", "wgan")}  # the row, and the family whose λ is chosen
+
+
+def settings(name):
+    """Return a hash of all parameters of a family and its rows, by which its cells are told from those of others."""
+    if name in CHOSEN:
+        return joblib.hash([CHOSEN[name], WEIGHTS, settings(CHOSEN[name][1])])
+    if name not in FAMILIES:
+        return ""
+    params = FAMILIES[name].separator.get_params()
+    return joblib.hash([sorted((key, repr(value)) for key, value in params.items()), FAMILIES[name].variants])

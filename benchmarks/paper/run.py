@@ -1,10 +1,12 @@
 """Score source separation on pairs of speakers of the TIMIT sample, as the method's paper does.
 
-Run ``python benchmarks/paper/run.py``; ``--help`` lists the options. Every cell, one family of methods on one pair
-with one seed, is kept as a JSON file and never computed again, so the run can be interrupted and resumed; ``report.py``
-makes the table. Source models that several pairs share are fitted once. The protocol of the pairs is that of
-``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no permutation search, mean of both sources, in dB. Nothing
-is chosen for a pair by looking at its true sources; the library's defaults were developed on these speakers, though.
+Run ``python benchmarks/paper/run.py`` for everything, some hours on two cores, or with ``--families ours`` for the
+library's own methods; ``--help`` lists the options. Every cell, one family of methods on one pair with one seed, is
+kept as a JSON file and not computed again unless its parameters change, so the run can be interrupted and resumed;
+``report.py`` makes the table. Source models that several pairs share are fitted once. The protocol of the pairs is that
+of ``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no permutation search, mean of both sources, in dB.
+Nothing is chosen for a pair by looking at its true sources; the library's defaults were developed on these speakers,
+though.
 
 ``--data`` takes the full TIMIT corpus instead of its sample; keep its cells elsewhere, by ``--cells``. ``--dask`` takes
 the address of a scheduler whose workers see the folders of cells and cache.
@@ -24,7 +26,7 @@ import numpy as np
 import torch
 from corpus import load_corpus
 from joblib import Parallel, delayed
-from methods import CHOSEN, FAMILIES, OURS, WEIGHTS
+from methods import CHOSEN, FAMILIES, OURS, PAPER, WEIGHTS, settings
 from reference import mask_network
 from sklearn.base import clone
 
@@ -111,9 +113,9 @@ def run_chosen(name, example, seed, cache):
 
 
 def run_cell(name, number, pair, seed, data, cells, cache):
-    """Compute one cell unless it is there."""
+    """Compute one cell unless it is there, with the same settings."""
     path = cells / f"{name}_pair{number:02d}_seed{seed}.json"
-    if path.exists():
+    if path.exists() and json.loads(path.read_text())["settings"] == settings(name):
         return
     torch.set_num_threads(1)
     example = make_pair(data, pair)
@@ -125,7 +127,8 @@ def run_cell(name, number, pair, seed, data, cells, cache):
         rows = run_chosen(name, example, seed, cache)
     else:
         rows = run_family(name, example, seed, cache)
-    cell = {"family": name, "pair": [pair.first, pair.second], "number": number, "seed": seed, "rows": rows}
+    cell = {"family": name, "pair": [pair.first, pair.second], "number": number, "seed": seed}
+    cell |= {"settings": settings(name), "rows": rows}
     partial = path.with_suffix(".part")
     partial.write_text(json.dumps(cell, indent=1))
     os.replace(partial, path)
@@ -134,7 +137,7 @@ def run_cell(name, number, pair, seed, data, cells, cache):
 
 
 def apart(pairs):
-    """Order numbered pairs so that those run side by side share no speaker, whose model each would fit for itself."""
+    """Order numbered pairs so that neighbours share no speaker, whose model both might fit at the same time."""
     first, second = (sorted({getattr(pair, side) for _, pair in pairs}) for side in ("first", "second"))
     return sorted(pairs, key=lambda item: (second.index(item[1].second) - first.index(item[1].first)) % len(second))
 
@@ -156,11 +159,13 @@ def on_cluster(address):
 def main():
     """Run the cells that are asked for and not there yet."""
     parser = argparse.ArgumentParser(description="Score source separation on pairs of speakers of the TIMIT sample.")
-    names = [BOUNDS, NETWORK, *FAMILIES, *CHOSEN]
-    parser.add_argument("--families", nargs="+", choices=names, default=[BOUNDS, NETWORK, *OURS])
+    groups = {"ours": [*OURS], "paper": [*PAPER], "references": [BOUNDS, NETWORK]}
+    everything = [*groups["references"], *OURS, *PAPER, *CHOSEN]
+    wanted = "families of methods, or groups of them: ours, paper, references (default: all)"
+    parser.add_argument("--families", nargs="+", choices=[*everything, *groups], default=everything, help=wanted)
     parser.add_argument("--pairs", type=int, help="this many pairs, spread over all (default: all)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the models (default: 0)")
+    parser.add_argument("--n-jobs", type=int, default=1, help="cells at a time (default: 1)")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a cluster that shares this folder")
     parser.add_argument("--data", type=Path, help="folder of the full TIMIT corpus (default: the free sample)")
     parser.add_argument("--cells", type=Path, default=CELLS, help="folder of finished cells")
@@ -168,14 +173,17 @@ def main():
     options = parser.parse_args()
     data = load_corpus(options.data) if options.data else fetch_timit_sample()
     pairs = list(enumerate(timit_pairs(data)))
-    if options.pairs:
+    if options.pairs is not None:
+        if options.pairs < 1:
+            parser.error(f"--pairs must be at least 1, got {options.pairs}")
         pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(options.pairs, len(pairs))).round().astype(int)]
     options.cells.mkdir(parents=True, exist_ok=True)
     with on_cluster(options.dask):
         Parallel(n_jobs=options.n_jobs)(
             delayed(run_cell)(name, number, pair, seed, data, options.cells.resolve(), options.cache)
             for seed in options.seeds
-            for name in options.families
+            for family in options.families
+            for name in groups.get(family, [family])
             for number, pair in apart(pairs)
         )
 

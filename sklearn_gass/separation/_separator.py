@@ -67,7 +67,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         Steps of the mixture encoder's training.
     critic : {"mixture", "source"}, default="mixture"
         Who judges: critics trained in `fit` to tell clean frames of each source from those that separation makes of
-        synthetic mixtures, or those that adversarially trained source models bring along.
+        synthetic mixtures, or those that adversarially trained source models bring along; beside these, sources
+        without one are not judged.
     critic_max_iter : int, default=500
         Steps of the training of these critics.
     solver : {"lbfgs", "rmsprop"}, default="lbfgs"
@@ -445,7 +446,10 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
             if getattr(self, name) == "mixture" and learned is None and needed:
                 raise ValueError(f'{name}="mixture" was not set when this separator was fitted: fit it again.')
         if self.critic == "source" and self.critic_weight and all(decoder.critic is None for decoder in decoders):
-            raise ValueError('critic="source" asks the critics of the source models, none of which has one.')
+            raise ValueError(
+                'critic="source" asks the critics of the source models, none of which has one: set critic_weight=0, or '
+                'critic="mixture" and fit again.'
+            )
 
     def _random_start(self, decoders):
         """Return a start at the same standard normal latents for every row."""

@@ -41,7 +41,8 @@ class GANSourceModel(BaseAdversarialSourceModel):
         alone.
     n_reconstruction : int, default=12
         Steps by reconstruction for each step in which generator and critic take turns, whose loss then counts as often
-        in it; of no effect in training by the adversarial objective alone.
+        in it; of no effect in training by the adversarial objective alone. With fewer steps to an epoch, `history_`
+        has epochs without adversarial loss.
     frequency_warp : float, default=0.12
         Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
         minutes of sound hold few pitches, and this fills the gaps between them.
