@@ -73,6 +73,7 @@ OURS = {
         SupervisedSeparator(
             WGANSourceModel(reconstruction_weight=0, n_critic=2, learning_rate_init=5e-4),
             start_weight=200.0,
+            start_max_iter=1000,
             critic="source",
             critic_weight=0.0,
         ),

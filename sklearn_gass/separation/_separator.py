@@ -63,7 +63,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
     start_weight : float, default=5.0
         With ``start="mixture"``, weight of half the squared distance of the latents from the start: how far the search
         may go to explain the mixture better. Takes effect at `transform`.
-    start_max_iter : int, default=1000
+    start_max_iter : int, default=3000
         Steps of the mixture encoder's training.
     critic : {"mixture", "source"}, default="mixture"
         Who judges: critics trained in `fit` to tell clean frames of each source from those that separation makes of
@@ -163,7 +163,7 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         beta_loss=None,
         start="mixture",
         start_weight=5.0,
-        start_max_iter=1000,
+        start_max_iter=3000,
         critic="mixture",
         critic_max_iter=500,
         solver="lbfgs",
