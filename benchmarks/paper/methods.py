@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import joblib
+from reference import SETTINGS
 
 from sklearn_gass import (
     DAESourceModel,
@@ -94,6 +95,6 @@ def settings(name):
     if name in CHOSEN:
         return joblib.hash([CHOSEN[name], WEIGHTS, settings(CHOSEN[name][1])])
     if name not in FAMILIES:
-        return ""
+        return joblib.hash(SETTINGS)
     params = FAMILIES[name].separator.get_params()
     return joblib.hash([sorted((key, repr(value)) for key, value in params.items()), FAMILIES[name].variants])

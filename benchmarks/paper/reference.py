@@ -2,9 +2,9 @@
 
 A multilayer perceptron of two hidden layers of 500 rectified units reads ``log1p`` frames of a mixture and gives the
 mask of the first source; the second has the rest. It is trained on the same clean frames, mixed at random levels within
-5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: 800
-steps of Adam on batches of 128, the rate falling linearly from 0.001. It can be given the same random warps of the
-frequency axis that the neural source models are trained with.
+5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: by Adam
+on batches of 128, the rate falling linearly from 0.001, for as many steps as the separator's own mixture encoder is
+trained, and with the random warps of the frequency axis that source models are trained with.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_gass import STFT
+from sklearn_gass import STFT, SupervisedSeparator, VAESourceModel
 from sklearn_gass._networks import warp_frequencies
 from sklearn_gass.divergences import kl_divergence
 
-STEPS, BATCH, RATE, LEVEL = 800, 128, 1e-3, 5.0
+BATCH, RATE, LEVEL = 128, 1e-3, 5.0
+STEPS, WARP = SupervisedSeparator().start_max_iter, VAESourceModel().frequency_warp
+SETTINGS = STEPS, BATCH, RATE, LEVEL, WARP
 
 
-def mask_network(example, seed, frequency_warp=0.0):
+def mask_network(example, seed):
     """Train on the clean utterances of a pair and return a function from a mixture to both estimates."""
     stft, generator = STFT(), torch.Generator().manual_seed(seed)
     sources = []
@@ -39,7 +41,7 @@ def mask_network(example, seed, frequency_warp=0.0):
         for frames in sources:
             rows = torch.randint(len(frames), (BATCH,), generator=generator)
             level = 10 ** ((2 * torch.rand(BATCH, 1, generator=generator) - 1) * LEVEL / 20)
-            parts.append(warp_frequencies(frames[rows], frequency_warp, generator) / unit * level)
+            parts.append(warp_frequencies(frames[rows], WARP, generator) / unit * level)
         phase = 2 * torch.pi * torch.rand(parts[0].shape, generator=generator)
         mixture = torch.hypot(parts[0] + parts[1] * torch.cos(phase), parts[1] * torch.sin(phase))
         mask = torch.sigmoid(network(torch.log1p(mixture)))
