@@ -233,7 +233,8 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         separator.classes_ = np.asarray(labels)[order]
         separator._set_models(models)
         seed = derive_seed(separator.random_state)
-        separator._learn([model.sample(_N_SAMPLES, random_state=seed) for model in models], seed)
+        frames = [model._sample(_N_SAMPLES, seed, output_noise=True, spread=1.0) for model in models]
+        separator._learn(frames, seed)  # more varied than realistic frames separate better
         return separator
 
     @fit_context(prefer_skip_nested_validation=False)

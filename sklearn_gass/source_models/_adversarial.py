@@ -136,9 +136,9 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         rows = torch.randint(len(self.latents_), (n_samples,), generator=generator, device=generator.device)
         return torch.tensor(self.latents_, device=generator.device)[rows]
 
-    def _draw_latents(self, n_samples, generator):
+    def _draw_latents(self, n_samples, generator, spread):
         if self.reconstruction_weight:
-            return super()._draw_latents(n_samples, generator)
+            return super()._draw_latents(n_samples, generator, spread)
         return self._base_latents(n_samples, generator)
 
 

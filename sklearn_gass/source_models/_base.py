@@ -71,8 +71,8 @@ class BaseSourceModel(
         """Return the frozen decoder of the fitted model."""
 
     @abstractmethod
-    def _draw_latents(self, n_samples: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw latents from the prior, shape (n_samples, n_components)."""
+    def _draw_latents(self, n_samples: int, generator: torch.Generator, spread: float) -> torch.Tensor:
+        """Draw latents, shape (n_samples, n_components), of an encoder's posteriors at a share of their deviation."""
 
     def _augment(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return random variations of training frames, as the model wants to see them in training."""
@@ -105,9 +105,13 @@ class BaseSourceModel(
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
-        generator = torch_generator(self.random_state if random_state is None else random_state)
+        seed = self.random_state if random_state is None else random_state
+        return self._sample(int(n_samples), seed, output_noise, spread=_SPREAD)
+
+    def _sample(self, n_samples, random_state, output_noise, spread):
+        generator = torch_generator(random_state)
         with torch.no_grad():
-            latents = self._draw_latents(int(n_samples), generator)
+            latents = self._draw_latents(n_samples, generator, spread)
             frames = self._decoder(latents.dtype).generate(latents)
             if output_noise:
                 frames = frames * self._draw_residuals(frames, generator)
@@ -222,6 +226,7 @@ def spread_rows(n_rows: int, n_kept: int) -> torch.Tensor:
     return torch.linspace(0, n_rows - 1, min(n_rows, n_kept)).round().long()
 
 
+_SPREAD = 0.5  # residuals of the codes' reconstructions already hold part of what posteriors leave open
 N_KEPT = 1000  # training frames whose codes and residuals are kept for `sample`
 _FLOOR = 1e-3  # in units of the mean magnitude, keeps the residuals of silent bins bounded
 _LARGEST_RESIDUAL = 6e4  # fits into half precision

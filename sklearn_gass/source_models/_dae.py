@@ -182,7 +182,7 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         self.latent_mean_ = latents.mean(0).numpy()
         self.latent_covariance_ = torch.cov(latents.T, correction=0).reshape(latents.shape[1], -1).numpy()
 
-    def _draw_latents(self, n_samples, generator):
+    def _draw_latents(self, n_samples, generator, spread):
         values, vectors = np.linalg.eigh(self.latent_covariance_)
         root = torch.from_numpy(vectors * np.sqrt(np.maximum(values, 0)))
         noise = torch.randn(n_samples, self.n_components, generator=generator, dtype=root.dtype)

@@ -145,16 +145,15 @@ class BaseNeuralSourceModel(BaseSourceModel):
             critic=(lambda frames: networks["critic"](frames)[:, 0]) if "critic" in networks else None,
         )
 
-    def _draw_latents(self, n_samples, generator):
-        """Draw around the code of a random training frame, at half the standard deviation of its posterior."""
+    def _draw_latents(self, n_samples, generator, spread):
+        """Draw around the code of a random training frame."""
         codes = torch.tensor(self.codes_)[torch.randint(len(self.codes_), (n_samples,), generator=generator)]
         mean, log_variance = codes.chunk(2, dim=1)
         noise = torch.randn(mean.shape, generator=generator)
-        return mean + _SPREAD * noise * torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
+        return mean + spread * noise * torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE))
 
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
-_SPREAD = 0.5  # residuals of the codes' reconstructions already hold part of what the posterior does not know
 
 
 def check_widths(name, widths):

@@ -178,7 +178,7 @@ class NMFSourceModel(BaseSourceModel):
             linear=LinearPart(components, prior),
         )
 
-    def _draw_latents(self, n_samples, generator):
+    def _draw_latents(self, n_samples, generator, spread):
         if self.prior is None:
             rows = torch.randint(len(self.activations_), (n_samples,), generator=generator)
             return torch.from_numpy(self.activations_[rows.numpy()])
