@@ -46,8 +46,6 @@ def _neural(name, model, **params):
     variants = {
         name: {},
         **{f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in WEIGHTS},
-        f"{name}, start weight 3": {"start_weight": 3.0},
-        f"{name}, start weight 3, λ = 0": {"start_weight": 3.0, "critic_weight": 0.0},
         f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
     }
     return Family(SupervisedSeparator(model, **params), variants)
