@@ -7,6 +7,7 @@ take effect at separation. Settings are the same for all pairs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import joblib
 from reference import SETTINGS
@@ -95,6 +96,7 @@ FAMILIES = {**OURS, **PAPER}
 CHOSEN = {"wgan-chosen": ("WGAN, λ chosen on training data", "wgan")}  # the row, and the family whose λ is chosen
 
 
+@cache
 def settings(name):
     """Return a hash of all parameters of a family and its rows, by which its cells are told from those of others."""
     if name in CHOSEN:

@@ -233,8 +233,9 @@ class SupervisedSeparator(TransformerMixin, SourceModelComposition):
         separator.classes_ = np.asarray(labels)[order]
         separator._set_models(models)
         seed = derive_seed(separator.random_state)
+        # the whole spread of the posteriors: what learns from samples gains by variety
         frames = [model._sample(_N_SAMPLES, seed, output_noise=True, spread=1.0) for model in models]
-        separator._learn(frames, seed)  # more varied than realistic frames separate better
+        separator._learn(frames, seed)
         return separator
 
     @fit_context(prefer_skip_nested_validation=False)
