@@ -42,28 +42,21 @@ class Family:
 WEIGHTS = (0.0, 1.0, 5.0)  # of the critics, beside the default 2
 
 
-def _neural(name, model, **params):
+def _neural(name, model):
     """Return a family with the defaults, and what parts of them buy."""
     variants = {
         name: {},
         **{f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in WEIGHTS},
         f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
     }
-    return Family(SupervisedSeparator(model, **params), variants)
+    return Family(SupervisedSeparator(model), variants)
 
 
-def _adversarial(name, model, **params):
+def _adversarial(name, model):
     """Return a neural family that is also scored with the model's own critic."""
-    family = _neural(name, model, **params)
+    family = _neural(name, model)
     own = {"start": "source", "critic": "source", "critic_weight": 10.0}
     return Family(family.separator, {**family.variants, f"{name}, own encoder and critic, λ = 10": own})
-
-
-def _loose(name, model, **params):
-    """Return a neural family that is also scored where the search is held less firmly to its start."""
-    family, loose = _neural(name, model, **params), {"start_weight": 3.0}
-    rows = {f"{name}, start weight 3": loose, f"{name}, start weight 3, λ = 0": {**loose, "critic_weight": 0.0}}
-    return Family(family.separator, {**family.variants, **rows})
 
 
 def _nmf(n_components):
@@ -86,8 +79,8 @@ OURS = {
         ),
         {"WGAN, adversarial only": {}},
     ),
-    "dae": _loose("DAE, 1,000 start steps", DAESourceModel(), start_max_iter=1000),
-    "gan": _adversarial("GAN, 1,000 start steps", GANSourceModel(), start_max_iter=1000),
+    "dae": _neural("DAE", DAESourceModel()),
+    "gan": _adversarial("GAN", GANSourceModel()),
 }
 PAPER = {
     f"paper-{method.lower()}": Family(paper_separator(method), {f"paper's {method}": {}}) for method in PAPER_METHODS

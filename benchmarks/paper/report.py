@@ -25,7 +25,7 @@ FIGURE = "paper_figure.svg"
 METRICS = ("sdr", "sir", "sar")
 DEFAULT_WEIGHT = SupervisedSeparator().critic_weight
 WEIGHT, ORACLE = ", λ = ", ", oracle λ (picked by the true sources)"
-ASIDE = "own encoder", "start weight"  # of settings that the main table leaves out
+ASIDE = "own encoder"  # in the names of rows that the main table leaves out
 MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -57,15 +57,10 @@ def by_row(cells):
 
 def add_oracles(rows):
     """Add, for each model with several values of λ, the best of them for each pair, which nobody could choose."""
-    for name in [name for name in rows if f"{name}{WEIGHT}0" in rows and not is_aside(name)]:
+    for name in [name for name in rows if f"{name}{WEIGHT}0" in rows]:
         tried = [pairs for other, pairs in rows.items() if other == name or other.startswith(name + WEIGHT)]
         common = set.intersection(*(set(pairs) for pairs in tried))
         rows[name + ORACLE] = {pair: max((t[pair] for t in tried), key=lambda s: s["sdr"]) for pair in sorted(common)}
-
-
-def is_aside(name):
-    """Return whether a row is of a setting that the main table leaves out."""
-    return any(part in name for part in ASIDE)
 
 
 def table_row(name, pairs, baseline):
@@ -153,7 +148,7 @@ def main():
     most = max(map(len, rows.values()))
     complete = {name: pairs for name, pairs in rows.items() if len(pairs) == most}
     partial = {name: pairs for name, pairs in rows.items() if len(pairs) < most}
-    main_rows = {name: pairs for name, pairs in complete.items() if WEIGHT not in name and not is_aside(name)}
+    main_rows = {name: pairs for name, pairs in complete.items() if WEIGHT not in name and ASIDE not in name}
     tables = [make_table(complete)]
     if any(name.endswith(f"{WEIGHT}0") for name in rows):
         tables.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")

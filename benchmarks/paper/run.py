@@ -36,7 +36,7 @@ from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound, si_sdr
 
 HERE = Path(__file__).parent
 CELLS = HERE / "cells"
-TRANSFORM_TIME = "start", "start_weight", "critic", "critic_weight"  # parameters that variants set
+TRANSFORM_TIME = "start", "critic", "critic_weight"  # parameters that variants set
 BOUNDS, NETWORK = "bounds", "mask-network"
 
 
