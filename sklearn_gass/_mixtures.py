@@ -27,7 +27,7 @@ from sklearn_gass.divergences import DIVERGENCES
 
 _ENCODER_WIDTHS = (500, 500)
 _CRITIC_WIDTHS = (256, 256)
-_BATCH = 128
+_BATCH = 64
 _LEARNING_RATE = 1e-3
 _LEVELS = (-5.0, 5.0)  # of the sources in a mixture, in dB
 _PENALTY_WEIGHT = 20.0

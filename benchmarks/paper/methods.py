@@ -69,23 +69,31 @@ OURS = {
     "nmf100": _nmf(100),
     "wgan": _adversarial("WGAN", WGANSourceModel()),
     "vae": _neural("VAE", VAESourceModel()),
+    "dae": _neural("DAE", DAESourceModel()),
+    "gan": _adversarial("GAN", GANSourceModel()),
+}
+ABLATIONS = {
     "wgan-adversarial": Family(
         SupervisedSeparator(
-            WGANSourceModel(reconstruction_weight=0, n_critic=2, learning_rate_init=5e-4),
+            WGANSourceModel(
+                reconstruction_weight=0,
+                n_critic=2,
+                learning_rate_init=5e-4,
+                inversion_max_iter=0,  # separation asks neither its encoder
+                critic_max_iter=0,  # nor its critic
+            ),
             start_weight=200.0,
-            start_max_iter=1000,
+            start_max_iter=2000,
             critic="source",
             critic_weight=0.0,
         ),
         {"WGAN, adversarial only": {}},
     ),
-    "dae": _neural("DAE", DAESourceModel()),
-    "gan": _adversarial("GAN", GANSourceModel()),
 }
 PAPER = {
     f"paper-{method.lower()}": Family(paper_separator(method), {f"paper's {method}": {}}) for method in PAPER_METHODS
 }
-FAMILIES = {**OURS, **PAPER}
+FAMILIES = {**OURS, **ABLATIONS, **PAPER}
 CHOSEN = {"wgan-chosen": ("WGAN, λ chosen on training data", "wgan")}  # the row, and the family whose λ is chosen
 
 

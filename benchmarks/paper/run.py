@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from corpus import load_corpus
 from joblib import Parallel, delayed
-from methods import CHOSEN, FAMILIES, OURS, PAPER, WEIGHTS, settings
+from methods import ABLATIONS, CHOSEN, FAMILIES, OURS, PAPER, WEIGHTS, settings
 from reference import mask_network
 from sklearn.base import clone
 
@@ -156,7 +156,7 @@ def main():
     """Run the cells that are asked for and not there yet."""
     parser = argparse.ArgumentParser(description="Score source separation on pairs of speakers of the TIMIT sample.")
     groups = {"ours": [*OURS], "paper": [*PAPER], "references": [BOUNDS, NETWORK]}
-    everything = [*groups["references"], *OURS, *PAPER, *CHOSEN]
+    everything = [*groups["references"], *OURS, *PAPER, *CHOSEN, *ABLATIONS]
     wanted = "families of methods, or groups of them: ours, paper, references (default: all)"
     parser.add_argument("--families", nargs="+", choices=[*everything, *groups], default=everything, help=wanted)
     parser.add_argument("--pairs", type=int, help="this many pairs, spread over all (default: all)")
