@@ -49,10 +49,34 @@ def by_row(cells):
     for cell in cells:
         for name, scores in cell["rows"].items():
             rows.setdefault(name, {}).setdefault(tuple(cell["pair"]), []).append(scores)
+    merge = {"fit_seconds": max}  # the longest fit is one that found nothing in the cache
     return {
-        name: {pair: {key: np.mean([s[key] for s in seeds]) for key in seeds[0]} for pair, seeds in pairs.items()}
+        name: {
+            pair: {key: merge.get(key, np.mean)([scores[key] for scores in seeds]) for key in seeds[0]}
+            for pair, seeds in pairs.items()
+        }
         for name, pairs in rows.items()
     }
+
+
+def seed_table(cells):
+    """Return the table of the SDR that each seed has, for the main rows with several seeds."""
+    seeds = sorted({cell["seed"] for cell in cells})
+    by_seed = {seed: by_row(cell for cell in cells if cell["seed"] == seed) for seed in seeds}
+    lines = ["| method | " + " | ".join(f"seed {seed}" for seed in by_seed) + " |", "|---" * (len(by_seed) + 1) + "|"]
+    for name in filter(is_main, by_row(cells)):
+        means = [
+            f"{np.mean([scores['sdr'] for scores in rows[name].values()]):.2f}" if name in rows else ""
+            for rows in by_seed.values()
+        ]
+        if sum(map(bool, means)) > 1:
+            lines.append(f"| {name} | " + " | ".join(means) + " |")
+    return "\n".join(lines)
+
+
+def is_main(name):
+    """Tell whether the main table has a row."""
+    return WEIGHT not in name and ASIDE not in name
 
 
 def add_oracles(rows):
@@ -148,10 +172,12 @@ def main():
     most = max(map(len, rows.values()))
     complete = {name: pairs for name, pairs in rows.items() if len(pairs) == most}
     partial = {name: pairs for name, pairs in rows.items() if len(pairs) < most}
-    main_rows = {name: pairs for name, pairs in complete.items() if WEIGHT not in name and ASIDE not in name}
+    main_rows = {name: pairs for name, pairs in complete.items() if is_main(name)}
     tables = [make_table(complete)]
     if any(name.endswith(f"{WEIGHT}0") for name in rows):
         tables.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")
+    if len({cell["seed"] for cell in cells}) > 1:
+        tables.append(f"## Seed by seed\n\nMean SDR in dB:\n\n{seed_table(cells)}")
     if partial:
         note = "## Some of the pairs only\n\nCompare by the gain, which is over the same pairs.\n\n"
         tables.append(note + make_table(partial, rows.get(BASELINE, {})))
