@@ -53,9 +53,9 @@ class _Outcome:
 
 def demo_models(seed: int) -> dict[str, SupervisedSeparator]:
     """Return the separators that the demo compares, by name."""
-    # half the default's epochs and a third of its steps for the start keep the demo short
+    # half of the default's epochs and of its steps for the start keep the demo short
     models = {"NMF": make_source_model("nmf"), "WGAN": make_source_model("wgan", max_iter=40)}
-    return {name: SupervisedSeparator(model, start_max_iter=1000, random_state=seed) for name, model in models.items()}
+    return {name: SupervisedSeparator(model, start_max_iter=1500, random_state=seed) for name, model in models.items()}
 
 
 def run(args: argparse.Namespace, console: Console) -> None:
