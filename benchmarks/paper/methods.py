@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import joblib
-from reference import SETTINGS
+import reference
 
 from sklearn_gass import (
     DAESourceModel,
@@ -39,7 +39,10 @@ class Family:
     variants: dict[str, dict] = field(default_factory=dict)
 
 
+REVISION = 2  # raise it when results change though no parameter does: older cells and cached models are not taken then
 WEIGHTS = (0.0, 1.0, 5.0)  # of the critics, beside the default 2
+BOUNDS, NETWORK = "bounds", "mask-network"
+BOUND_EXPONENT = 1  # of the ideal ratio mask
 
 
 def _neural(name, model):
@@ -100,9 +103,12 @@ CHOSEN = {"wgan-chosen": ("WGAN, λ chosen on training data", "wgan")}  # the ro
 @cache
 def settings(name):
     """Return a hash of all parameters of a family and its rows, by which its cells are told from those of others."""
-    if name in CHOSEN:
-        return joblib.hash([CHOSEN[name], WEIGHTS, settings(CHOSEN[name][1])])
-    if name not in FAMILIES:
-        return joblib.hash(SETTINGS)
-    params = FAMILIES[name].separator.get_params()
-    return joblib.hash([sorted((key, repr(value)) for key, value in params.items()), FAMILIES[name].variants])
+    if name in FAMILIES:
+        params = FAMILIES[name].separator.get_params().items()
+        described = sorted((key, type(v).__name__ if hasattr(v, "get_params") else repr(v)) for key, v in params)
+        described = [described, FAMILIES[name].variants]
+    elif name in CHOSEN:
+        described = [CHOSEN[name], WEIGHTS, settings(CHOSEN[name][1])]
+    else:
+        described = {BOUNDS: BOUND_EXPONENT, NETWORK: reference.SETTINGS}[name]
+    return joblib.hash([REVISION, name, described])

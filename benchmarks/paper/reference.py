@@ -4,7 +4,7 @@ A multilayer perceptron of two hidden layers of 500 rectified units reads ``log1
 mask of the first source; the second has the rest. It is trained on the same clean frames, mixed at random levels within
 5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: by Adam
 on batches of 128, the rate falling linearly from 0.001, for as many steps as the separator's own mixture encoder is
-trained, and with the random warps of the frequency axis that source models are trained with.
+trained on half as many mixtures, and with the random warps of the frequency axis that source models are trained with.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from sklearn_gass import STFT, SupervisedSeparator, VAESourceModel
 from sklearn_gass._networks import warp_frequencies
 from sklearn_gass.divergences import kl_divergence
 
-BATCH, RATE, LEVEL = 128, 1e-3, 5.0
+WIDTH, BATCH, RATE, LEVEL = 500, 128, 1e-3, 5.0
 STEPS, WARP = SupervisedSeparator().start_max_iter, VAESourceModel().frequency_warp
-SETTINGS = STEPS, BATCH, RATE, LEVEL, WARP
+SETTINGS = STEPS, WIDTH, BATCH, RATE, LEVEL, WARP
 
 
 def mask_network(example, seed):
@@ -32,7 +32,7 @@ def mask_network(example, seed):
     unit = float(torch.cat(sources).mean())
     torch.manual_seed(seed)
     network = nn.Sequential(
-        nn.Linear(stft.n_bins, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU(), nn.Linear(500, stft.n_bins)
+        nn.Linear(stft.n_bins, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, stft.n_bins)
     )
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
     for step in range(STEPS):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from methods import settings
+from methods import BOUND_EXPONENT, settings
 from scipy.stats import binomtest
 
 from sklearn_gass import SupervisedSeparator
@@ -32,19 +33,31 @@ MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 def load_cells(folder=None):
     """Return all cells of a folder, or those kept in the repository and those run since, if made as methods are now."""
     kept = HERE / "results.json"
-    cells = json.loads(kept.read_text()) if kept.exists() and folder is None else []
-    cells += [json.loads(path.read_text()) for path in sorted((folder or HERE / "cells").glob("*.json"))]
+    cells = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and folder is None else []
+    files = sorted((folder or HERE / "cells").glob("*.json"))
+    cells += [json.loads(path.read_text(encoding="utf-8")) for path in files]
     unique = {(cell["family"], cell["number"], cell["seed"]): cell for cell in cells}
     current = {key: cell for key, cell in unique.items() if cell["settings"] == settings(cell["family"])}
-    if stale := sorted({family for family, *_ in unique.keys() - current.keys()}):
-        print(f"Left out, since their parameters have changed: cells of {', '.join(stale)}.", file=sys.stderr)
-    if not current:
+    leave_out(unique.keys() - current.keys(), "since their settings have changed")
+    # a mean over seeds is one over the same pairs
+    pairs = Counter((family, seed) for family, _, seed in current)
+    most = {family: max(n for (other, _), n in pairs.items() if other == family) for family, *_ in current}
+    whole = {key: cell for key, cell in current.items() if pairs[key[0], key[2]] == most[key[0]]}
+    leave_out(current.keys() - whole.keys(), "since other seeds have more pairs")
+    if not whole:
         raise SystemExit("There are no cells to report: run.py makes them.")
-    return [current[key] for key in sorted(current)]
+    return [whole[key] for key in sorted(whole)]
+
+
+def leave_out(keys, reason):
+    """Say which cells are not taken."""
+    if keys:
+        named = sorted({f"{family} (seed {seed})" for family, _, seed in keys})
+        print(f"Left out, {reason}: cells of {', '.join(named)}.", file=sys.stderr)
 
 
 def by_row(cells):
-    """Return, for each row of the table, scores by pair of speakers, each the mean over seeds."""
+    """Return, for each row of the table, scores by pair of speakers, each the mean over seeds, and their number."""
     rows = {}
     for cell in cells:
         for name, scores in cell["rows"].items():
@@ -52,7 +65,7 @@ def by_row(cells):
     merge = {"fit_seconds": max}  # the longest fit is one that found nothing in the cache
     return {
         name: {
-            pair: {key: merge.get(key, np.mean)([scores[key] for scores in seeds]) for key in seeds[0]}
+            pair: {key: merge.get(key, np.mean)([s[key] for s in seeds]) for key in seeds[0]} | {"seeds": len(seeds)}
             for pair, seeds in pairs.items()
         }
         for name, pairs in rows.items()
@@ -90,20 +103,26 @@ def add_oracles(rows):
 def table_row(name, pairs, baseline):
     """Return one line: means, median, wins and a bootstrap interval of the gain over the baseline on the same pairs."""
     values = {key: [scores[key] for scores in pairs.values()] for key in next(iter(pairs.values()))}
-    cells = [f"{np.mean(values[key]):.2f}" if key in values else "" for key in ("sdr", "sir", "sar", "si_sdr")]
+    cells = [decibels(np.mean(values[key])) if key in values else "" for key in ("sdr", "sir", "sar", "si_sdr")]
     cells.append(f"{np.median(values['sdr']):.2f}")
     gains = {pair: scores["sdr"] - baseline[pair]["sdr"] for pair, scores in pairs.items() if pair in baseline}
     cells += ["", ""] if name == BASELINE or not gains else [interval(gains), wins(gains)]
-    cells.append(f"{max(values['fit_seconds']):.0f}" if "fit_seconds" in values else "")
-    cells.append(f"{np.median(values['separate_seconds']):.2f}" if "separate_seconds" in values else "")
-    cells.append(str(len(pairs)))
+    cells.append(f"{max(values['fit_seconds']):.2g}" if "fit_seconds" in values else "")
+    cells.append(f"{np.median(values['separate_seconds']):.2g}" if "separate_seconds" in values else "")
+    cells += [str(len(pairs)), str(max(values["seeds"]))]
     return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def decibels(value):
+    """Return a number of decibels; above 100 there is rounding noise alone."""
+    return f"{value:.2f}" if value < 100 else "∞"
 
 
 def wins(gains):
     """Return how many gains are above zero, and the sign test's probability of as uneven a number by chance."""
-    above = sum(gain > 0 for gain in gains.values())
-    return f"{above} of {len(gains)} (p = {binomtest(above, len(gains)).pvalue:.1g})"
+    above, below = (sum(sign * gain > 0 for gain in gains.values()) for sign in (1, -1))
+    chance = f" (p = {binomtest(above, above + below).pvalue:.1g})" if above + below else ""
+    return f"{above} of {len(gains)}{chance}"
 
 
 def interval(gains):
@@ -137,7 +156,7 @@ def make_table(rows, baseline=None):
     baseline = rows.get(BASELINE, {}) if baseline is None else baseline
     header = [
         "method", "SDR", "SIR", "SAR", "SI-SDR", "median SDR", "gain over NMF-100 [95 %]", "ahead of NMF-100",
-        "CPU s per fit", "CPU s per mixture", "pairs",
+        "CPU s per fit", "CPU s per mixture", "pairs", "seeds",
     ]  # fmt: skip
     order = sorted(rows, key=lambda name: -np.mean([scores["sdr"] for scores in rows[name].values()]))
     lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
@@ -160,6 +179,33 @@ def draw(rows):
         figure.savefig(ROOT / "docs" / FIGURE, metadata={"Date": None})
 
 
+def introduction(cells, n_pairs):
+    """Return the lines above the table."""
+    seeds = " ".join(map(str, sorted({cell["seed"] for cell in cells})))
+    return f"""Means over {n_pairs} pairs of the TIMIT sample in dB, by BSS eval and SI-SDR, made by
+`python benchmarks/paper/run.py --seeds {seeds}` and `python benchmarks/paper/report.py --readme`. Rows of fewer seeds
+have the first ones.
+
+- A model's plain name stands for the defaults of this library. They were developed on these speakers, by such scores,
+  as were the settings of the WGAN that has the adversarial objective alone. They are the same for all pairs, and
+  nothing is chosen by a pair's true sources but in the rows that say oracle.
+- The paper's methods have its architectures and schedule, not its data.
+- The ideal ratio mask has exponent {BOUND_EXPONENT}, the masks of all methods {SupervisedSeparator().mask_exponent:g}.
+- The gain over NMF-100 has a bootstrap interval over speakers, which is optimistic with only five and five of them. The
+  sign test takes pairs as independent, which pairs that share speakers are not.
+- CPU s per fit is the largest of all pairs, of one whose source models had all to be trained, and includes what only
+  some rows of a model use; the machine had other work, too.
+"""
+
+
+def between_marks(text, body):
+    """Return the text with what stands between the figure marks replaced."""
+    if [text.count(mark) for mark in MARKS] != [1, 1]:
+        raise SystemExit(f"README.md must have {MARKS[0]} and {MARKS[1]} once each.")
+    before, rest = text.split(MARKS[0])
+    return f"{before}{MARKS[0]}\n{body}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
+
+
 def main():
     """Write results, tables, figure and, if asked, the README."""
     parser = argparse.ArgumentParser(description="Make the table of the comparison from its cells.")
@@ -173,7 +219,7 @@ def main():
     complete = {name: pairs for name, pairs in rows.items() if len(pairs) == most}
     partial = {name: pairs for name, pairs in rows.items() if len(pairs) < most}
     main_rows = {name: pairs for name, pairs in complete.items() if is_main(name)}
-    tables = [make_table(complete)]
+    tables = [make_table({name: pairs for name, pairs in complete.items() if WEIGHT not in name or ASIDE in name})]
     if any(name.endswith(f"{WEIGHT}0") for name in rows):
         tables.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")
     if len({cell["seed"] for cell in cells}) > 1:
@@ -184,36 +230,16 @@ def main():
     print("\n\n".join(tables))
     if options.cells:
         return
-    (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n")
-    picture = {name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name}
-    draw(picture)
-    intro = (
-        f"Means over {most} pairs of the TIMIT sample in dB, by BSS eval and SI-SDR; made by `benchmarks/paper/run.py` "
-        "and `benchmarks/paper/report.py`.\n"
-    )
-    caption = f"![Distribution of SDR, SIR and SAR over the pairs, by method]({{}}{FIGURE})\n\n"
-    seeds = {}
-    for cell in cells:
-        seeds.setdefault(cell["family"], set()).add(cell["seed"])
-    several = sorted(family for family, own in seeds.items() if len(own) > 1)
-    if several:
-        intro += f"Scores of {', '.join(several)} are means of {max(map(len, seeds.values()))} seeds, others of one.\n"
-    intro += (
-        "The defaults of this library, which have a model's plain name here, were developed on these speakers, by such "
-        "scores, and are those of all pairs; nothing is chosen for a single pair but by the oracle. So were the "
-        "settings of the WGAN that has the adversarial objective alone, which are its own. The paper's methods have "
-        "its architectures and schedule, not its data. The gain over NMF-100 has a bootstrap interval over speakers; "
-        "the sign test takes pairs as independent, which those of ten speakers are not. CPU s per fit is that of a "
-        "pair of which no source model was in the cache, on a machine that others used too: read it roughly.\n"
-    )
-    page = f"# The paper's table\n\n{intro}\n" + "\n\n".join([tables[0], caption.format("").strip(), *tables[1:]])
-    (ROOT / "docs" / "paper_table.md").write_text(page + "\n")
+    (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n", encoding="utf-8")
+    draw({name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name})
+    intro = introduction(cells, most)
+    caption = f"![Distribution of SDR, SIR and SAR over the pairs, by method]({{}}{FIGURE})"
+    page = "\n\n".join([f"# The paper's table\n\n{intro}\n{tables[0]}", caption.format(""), *tables[1:]])
+    (ROOT / "docs" / "paper_table.md").write_text(page + "\n", encoding="utf-8")
     if options.readme:
         readme = ROOT / "README.md"
-        before, rest = readme.read_text().split(MARKS[0])
-        after = rest.split(MARKS[1])[1]
-        body = f"{intro}\n{make_table(main_rows)}\n\n{caption.format('docs/').strip()}"
-        readme.write_text(f"{before}{MARKS[0]}\n{body}\n{MARKS[1]}{after}")
+        body = f"{intro}\n{make_table(main_rows)}\n\n{caption.format('docs/')}"
+        readme.write_text(between_marks(readme.read_text(encoding="utf-8"), body), encoding="utf-8")
 
 
 if __name__ == "__main__":

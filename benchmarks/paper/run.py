@@ -1,12 +1,13 @@
 """Score source separation on pairs of speakers of the TIMIT sample, as the method's paper does.
 
-Run ``python benchmarks/paper/run.py`` for everything, some hours on two cores, or with ``--families ours`` for the
-library's own methods; ``--help`` lists the options. Every cell, one family of methods on one pair with one seed, is
-kept as a JSON file and not computed again unless its parameters change, so the run can be interrupted and resumed;
-``report.py`` makes the table. Source models that several pairs share are fitted once. The protocol of the pairs is that
-of ``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no permutation search, mean of both sources, in dB.
-Nothing is chosen for a pair by looking at its true sources; the library's defaults were developed on these speakers,
-though.
+Run ``python benchmarks/paper/run.py`` for everything, seven hours of one core, or with ``--families ours`` for the
+library's own methods, an hour and a half; ``--help`` lists the options. Every cell, one family of methods on one pair
+with one seed, is kept as a JSON file and not computed again unless its settings change, so the run can be interrupted
+and resumed; ``report.py`` makes the tables and the figure of all cells, and ``results.json`` has those behind the
+published ones, of several seeds for our own methods (``--seeds``). Source models that several pairs share are
+fitted once. The protocol of the pairs is that of ``sklearn_gass.datasets.timit_pairs``. BSS eval, 512 taps, no
+permutation search, mean of both sources, in dB. Nothing is chosen for a pair by looking at its true sources; the
+library's defaults were developed on these speakers, though.
 
 ``--data`` takes the full TIMIT corpus instead of its sample; keep its cells elsewhere, by ``--cells``. ``--dask`` takes
 the address of a scheduler whose workers see the folders of cells and cache.
@@ -26,7 +27,19 @@ import numpy as np
 import torch
 from corpus import load_corpus
 from joblib import Parallel, delayed
-from methods import ABLATIONS, CHOSEN, FAMILIES, OURS, PAPER, WEIGHTS, settings
+from methods import (
+    ABLATIONS,
+    BOUND_EXPONENT,
+    BOUNDS,
+    CHOSEN,
+    FAMILIES,
+    NETWORK,
+    OURS,
+    PAPER,
+    REVISION,
+    WEIGHTS,
+    settings,
+)
 from reference import mask_network
 from sklearn.base import clone
 
@@ -34,10 +47,9 @@ from sklearn_gass import AudioSeparator, SupervisedSeparatorCV
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
 from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound, si_sdr
 
-HERE = Path(__file__).parent
-CELLS = HERE / "cells"
+HERE = Path(__file__).resolve().parent
+CELLS, CACHE = HERE / "cells", HERE / "cache" / f"revision{REVISION}"
 TRANSFORM_TIME = "start", "critic", "critic_weight"  # parameters that variants set
-BOUNDS, NETWORK = "bounds", "mask-network"
 
 
 def score(references, estimates):
@@ -62,7 +74,7 @@ def separate_and_score(separator, example, fit_seconds):
 
 def run_bounds(example, seed):
     """Score the mixture itself and the ideal ratio mask."""
-    bound = ideal_ratio_mask_bound(example.references, exponent=1)
+    bound = ideal_ratio_mask_bound(example.references, exponent=BOUND_EXPONENT)
     ideal = {name: float(np.mean(getattr(bound, name))) for name in ("sdr", "sir", "sar")}
     mixture = score(example.references, np.stack([example.mixture] * 2))
     return {"mixture": mixture, "ideal ratio mask": ideal}
@@ -111,7 +123,7 @@ def run_chosen(name, example, seed, cache):
 def run_cell(name, number, pair, seed, data, cells, cache):
     """Compute one cell unless it is there, with the same settings."""
     path = cells / f"{name}_pair{number:02d}_seed{seed}.json"
-    if path.exists() and json.loads(path.read_text())["settings"] == settings(name):
+    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["settings"] == settings(name):
         return
     torch.set_num_threads(1)
     example = make_pair(data, pair)
@@ -126,10 +138,10 @@ def run_cell(name, number, pair, seed, data, cells, cache):
     cell = {"family": name, "pair": [pair.first, pair.second], "number": number, "seed": seed}
     cell |= {"settings": settings(name), "rows": rows}
     partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(cell, indent=1))
+    partial.write_text(json.dumps(cell, indent=1), encoding="utf-8")
     os.replace(partial, path)
-    best = max(rows, key=lambda row: rows[row]["sdr"])
-    print(f"{name:20s} {pair.first} x {pair.second} seed {seed}: {best} {rows[best]['sdr']:.2f} dB", flush=True)
+    first = next(iter(rows))  # that of the defaults
+    print(f"{name:20s} {pair.first} x {pair.second} seed {seed}: {first} {rows[first]['sdr']:.2f} dB", flush=True)
 
 
 def apart(pairs):
@@ -147,7 +159,7 @@ def on_cluster(address):
     from dask.distributed import Client
 
     with Client(address) as client, joblib.parallel_config(backend="dask"):
-        for module in ("methods.py", "reference.py"):
+        for module in ("reference.py", "methods.py"):  # in the order of their imports
             client.upload_file(str(HERE / module))
         yield
 
@@ -155,18 +167,26 @@ def on_cluster(address):
 def main():
     """Run the cells that are asked for and not there yet."""
     parser = argparse.ArgumentParser(description="Score source separation on pairs of speakers of the TIMIT sample.")
-    groups = {"ours": [*OURS], "paper": [*PAPER], "references": [BOUNDS, NETWORK]}
-    everything = [*groups["references"], *OURS, *PAPER, *CHOSEN, *ABLATIONS]
-    wanted = "families of methods, or groups of them: ours, paper, references (default: all)"
-    parser.add_argument("--families", nargs="+", choices=[*everything, *groups], default=everything, help=wanted)
-    parser.add_argument("--pairs", type=int, help="this many pairs, spread over all (default: all)")
+    groups = {
+        "ours": [*OURS],
+        "chosen": [*CHOSEN],
+        "ablations": [*ABLATIONS],
+        "paper": [*PAPER],
+        "references": [BOUNDS, NETWORK],
+    }
+    known = [*groups, *(name for names in groups.values() for name in names)]
+    wanted = f"families of methods, or groups of them, of {', '.join(known)} (default: all)"
+    parser.add_argument("--families", nargs="+", choices=known, default=[*groups], metavar="NAME", help=wanted)
+    parser.add_argument("--pairs", type=int, help="this many pairs, spread evenly over all 25 (default: all)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the models (default: 0)")
     parser.add_argument("--n-jobs", type=int, default=1, help="cells at a time (default: 1)")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a cluster that shares this folder")
     parser.add_argument("--data", type=Path, help="folder of the full TIMIT corpus (default: the free sample)")
     parser.add_argument("--cells", type=Path, default=CELLS, help="folder of finished cells")
-    parser.add_argument("--cache", default=str(HERE / "cache"), help="folder of fitted source models")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of fitted source models")
     options = parser.parse_args()
+    if options.data and options.cells.resolve() == CELLS:
+        parser.error("--data needs --cells, a folder of its own: the default one holds cells of the sample.")
     data = load_corpus(options.data) if options.data else fetch_timit_sample()
     pairs = list(enumerate(timit_pairs(data)))
     if options.pairs is not None:
@@ -176,7 +196,7 @@ def main():
     options.cells.mkdir(parents=True, exist_ok=True)
     with on_cluster(options.dask):
         Parallel(n_jobs=options.n_jobs)(
-            delayed(run_cell)(name, number, pair, seed, data, options.cells.resolve(), options.cache)
+            delayed(run_cell)(name, number, pair, seed, data, options.cells.resolve(), str(options.cache.resolve()))
             for seed in options.seeds
             for family in options.families
             for name in groups.get(family, [family])
