@@ -81,11 +81,14 @@ def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 def _slope_parts(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> tuple[Tensor, Tensor]:
     """Return the negative and positive parts of the divergence's slope in the activations."""
-    reconstruction = (activations @ components).clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
+    # in the frames' memory layout, which is the other one when components are updated
+    product = activations @ components if frames.is_contiguous() else (components.T @ activations.T).T
+    reconstruction = product.clamp_min_(torch.finfo(frames.dtype).tiny ** 0.25)
     if beta_loss == "kullback-leibler":
-        return (frames / reconstruction) @ components.T, components.sum(1)
-    inverse = 1.0 / reconstruction
-    return (frames * inverse.square()) @ components.T, inverse @ components.T
+        return torch.div(frames, reconstruction, out=reconstruction) @ components.T, components.sum(1)
+    inverse = reconstruction.reciprocal_()
+    positive = inverse @ components.T
+    return inverse.square_().mul_(frames) @ components.T, positive
 
 
 def solve_activations(
