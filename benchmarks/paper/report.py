@@ -107,8 +107,8 @@ def table_row(name, pairs, baseline):
     cells.append(f"{np.median(values['sdr']):.2f}")
     gains = {pair: scores["sdr"] - baseline[pair]["sdr"] for pair, scores in pairs.items() if pair in baseline}
     cells += ["", ""] if name == BASELINE or not gains else [interval(gains), wins(gains)]
-    cells.append(f"{max(values['fit_seconds']):.2g}" if "fit_seconds" in values else "")
-    cells.append(f"{np.median(values['separate_seconds']):.2g}" if "separate_seconds" in values else "")
+    cells.append(seconds(max(values["fit_seconds"])) if "fit_seconds" in values else "")
+    cells.append(seconds(np.median(values["separate_seconds"])) if "separate_seconds" in values else "")
     cells += [str(len(pairs)), str(max(values["seeds"]))]
     return f"| {name} | " + " | ".join(cells) + " |"
 
@@ -116,6 +116,11 @@ def table_row(name, pairs, baseline):
 def decibels(value):
     """Return a number of decibels; above 100 there is rounding noise alone."""
     return f"{value:.2f}" if value < 100 else "∞"
+
+
+def seconds(value):
+    """Return a number of seconds with two digits or more."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def wins(gains):

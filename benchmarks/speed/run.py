@@ -1,4 +1,4 @@
-"""Measure speed and memory of everything, and write the tables to ``docs/speed_table.md``.
+"""Measure speed and memory of everything, and write the tables to docs/speed_table.md.
 
 Run ``python benchmarks/speed/run.py``, some twenty minutes on one core. ``--parts`` measures some parts anew and keeps
 the others, as ``results.json`` beside this script has them; ``--quick`` takes a subset of some minutes and only prints.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from functools import partial
 
@@ -33,6 +34,9 @@ PARTS = {
 }
 RESULTS = HERE / "results.json"
 PAGE = HERE.parent.parent / "docs" / "speed_table.md"
+LEAD = """Written by `benchmarks/speed/run.py`, on speech of the TIMIT sample. CPU s per s: CPU seconds per second of
+sound. Neural models are trained for a fraction of their epochs and steps, since only speed matters here, but for those of
+`cost.py`, which have the defaults."""
 
 
 def section(name, part):
@@ -46,7 +50,7 @@ def write(name, part):
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     results[name] = part
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    lead = "# Speed tables\n\nWritten by `benchmarks/speed/run.py`. CPU s per s: CPU seconds per second of sound.\n"
+    lead = f"# Speed tables\n\n{LEAD}\n"
     sections = (section(name, results[name]) for name in PARTS if name in results)
     PAGE.write_text("\n".join([lead, *sections]), encoding="utf-8")
 
@@ -54,10 +58,12 @@ def write(name, part):
 def main():
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
     parser.add_argument("--quick", action="store_true", help="a subset of some minutes, printed and not written")
     parser.add_argument("--device", default="cuda", help="what to compare one core with; skipped if it is not there")
     options = parser.parse_args()
+    if not (options.quick or os.environ.get("SKLEARN_GASS_DATA")):
+        parser.error("The tables are those of real speech: set SKLEARN_GASS_DATA, or print some by --quick.")
     torch.set_num_threads(1)
     measures = PARTS | {"accelerator": partial(accelerator.measure, device=options.device)}
     for name in options.parts:
