@@ -35,8 +35,8 @@ PARTS = {
 RESULTS = HERE / "results.json"
 PAGE = HERE.parent.parent / "docs" / "speed_table.md"
 LEAD = """Written by `benchmarks/speed/run.py`, on speech of the TIMIT sample. CPU s per s: CPU seconds per second of
-sound. Neural models are trained for a fraction of their epochs and steps, since only speed matters here, but for those of
-`cost.py`, which have the defaults."""
+sound. Neural models are trained for a fraction of their epochs and steps, since only speed matters here, but for
+those of `cost.py`, which have the defaults."""
 
 
 def section(name, part):
