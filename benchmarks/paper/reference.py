@@ -4,7 +4,7 @@ A multilayer perceptron of two hidden layers of 500 rectified units reads ``log1
 mask of the first source; the second has the rest. It is trained on the same clean frames, mixed at random levels within
 5 dB and with random phases, to bring the masked mixture close to both sources in Kullback-Leibler divergence: by Adam
 on batches of 128, the rate falling linearly from 0.001, for as many steps as the separator's own mixture encoder is
-trained on half as many mixtures, and with the random warps of the frequency axis that source models are trained with.
+trained with half of that batch, and with the random warps of the frequency axis that source models are trained with.
 """
 
 from __future__ import annotations
