@@ -18,6 +18,7 @@ from methods import BOUND_EXPONENT, settings
 from scipy.stats import binomtest
 
 from sklearn_gass import SupervisedSeparator
+from sklearn_gass.display import format_decibel
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -114,8 +115,8 @@ def table_row(name, pairs, baseline):
 
 
 def decibels(value):
-    """Return a number of decibels; above 100 there is rounding noise alone."""
-    return f"{value:.2f}" if value < 100 else "∞"
+    """Return a number of decibels with two decimals, but where the library writes none."""
+    return f"{value:.2f}" if abs(value) <= 99 else format_decibel(value)
 
 
 def seconds(value):
@@ -186,10 +187,11 @@ def draw(rows):
 
 def introduction(cells, n_pairs):
     """Return the lines above the table."""
-    seeds = " ".join(map(str, sorted({cell["seed"] for cell in cells})))
+    more = " ".join(str(seed) for seed in sorted({cell["seed"] for cell in cells}) if seed)
+    again = f", the same with `--families ours --seeds {more}`" if more else ""
     return f"""Means over {n_pairs} pairs of the TIMIT sample in dB, by BSS eval and SI-SDR, made by
-`python benchmarks/paper/run.py --seeds {seeds}` and `python benchmarks/paper/report.py --readme`. Rows of fewer seeds
-have the first ones.
+`python benchmarks/paper/run.py`{again} and `python benchmarks/paper/report.py --readme`. Rows of fewer seeds have the
+first ones.
 
 - A model's plain name stands for the defaults of this library. They were developed on these speakers, by such scores,
   as were the settings of the WGAN that has the adversarial objective alone. They are the same for all pairs, and
