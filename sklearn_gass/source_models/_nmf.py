@@ -130,15 +130,15 @@ class NMFSourceModel(BaseSourceModel):
             activations = update_activations(frames, factors[0], factors[1], self.beta_loss)
             return activations, update_components(frames, activations, factors[1], self.beta_loss)
 
-        def error_of(factors):
-            return float(divergence(frames, factors[0] @ factors[1]).mean())
+        def error_of(factors, constant=False):
+            return float(divergence(frames, factors[0] @ factors[1], constant=constant).mean())
 
         divergence = DIVERGENCES[self.beta_loss]
         components = 0.5 + torch.rand(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype)
         activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
         activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
         factors, n_iter, longest = (activations, components), 0, _LONGEST_STEP
-        first = last = error_of(factors)
+        first, last = error_of(factors, constant=True), error_of(factors)
         while n_iter < self.max_iter:
             once = update(factors)
             n_iter += 1
@@ -158,7 +158,7 @@ class NMFSourceModel(BaseSourceModel):
                 break
             last = error
         self.n_iter_ = n_iter
-        self.reconstruction_err_ = error_of(factors)
+        self.reconstruction_err_ = error_of(factors, constant=True)
         return factors
 
     def _decoder(self, dtype, device="cpu"):
