@@ -1,8 +1,8 @@
 """Time training and separation of the Wasserstein model against the paper's settings, on one thread, in one run.
 
-On the first pair of the TIMIT sample (synthetic voices without it): CPU seconds to train a pair with the defaults and
-with the paper's settings, and to separate the test mixture with ours against 2,000 RMSprop steps from random latents on
-the same fitted models, with the objective that each reaches.
+On the first pair of the TIMIT sample (synthetic voices without ``SKLEARN_GASS_DATA``): CPU seconds to train a pair with
+the defaults and with the paper's settings, and to separate the test mixture with ours against 2,000 RMSprop steps from
+random latents on the same fitted models, with the objective that each reaches.
 
 Run ``python benchmarks/speed/cost.py``; it takes some minutes, nearly all of them for the paper's settings, which
 ``--quick`` leaves out.
@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import tempfile
 
 import numpy as np
 import torch
-from measuring import Table, timed
+from measuring import Table, load_speech, timed
 from sklearn.base import clone
 
 from sklearn_gass import AudioSeparator, SupervisedSeparator, WGANSourceModel
 from sklearn_gass._inference import Problem
-from sklearn_gass.datasets import fetch_timit_sample, make_pair, make_voices, timit_pairs
+from sklearn_gass.datasets import make_pair, timit_pairs
 from sklearn_gass.paper import paper_separator
 
 SEARCHES = {
@@ -86,7 +85,7 @@ def separation(ours, example, sample_rate):
 
 def measure(quick=False):
     """Return the tables."""
-    data = fetch_timit_sample() if os.environ.get("SKLEARN_GASS_DATA") else make_voices(2, random_state=0)
+    data, _ = load_speech()
     example = make_pair(data, timit_pairs(data)[0])
     ours, of_training = training(example, quick)
     return [of_training, separation(ours, example, data.sample_rate)]

@@ -69,11 +69,17 @@ def machine():
     return f"{name}, one thread; {versions}"
 
 
+def load_speech(n_speakers=2):
+    """Return real speech where ``SKLEARN_GASS_DATA`` names its folder, else synthetic voices, and which of the two."""
+    if os.environ.get("SKLEARN_GASS_DATA"):
+        return fetch_timit_sample(download_if_missing=False), "real speech"
+    return make_voices(n_speakers, random_state=0), "synthetic voices"
+
+
 @functools.cache
 def load_voices(n_sources):
     """Return training utterances and labels of some speakers, a mixture of one more of each, and the sample rate."""
-    real = os.environ.get("SKLEARN_GASS_DATA")
-    data = fetch_timit_sample(download_if_missing=False) if real else make_voices(n_sources, random_state=0)
+    data, _ = load_speech(n_sources)
     speakers = sorted(set(data.speakers))[:n_sources]
     groups = {
         speaker: [w for w, s in zip(data.utterances, data.speakers, strict=True) if s == speaker]

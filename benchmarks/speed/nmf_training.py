@@ -13,28 +13,23 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import warnings
 from functools import partial
 
 import numpy as np
 import torch
-from measuring import Table, timed
+from measuring import Table, load_speech, timed
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from sklearn_gass import STFT, NMFSourceModel
-from sklearn_gass.datasets import fetch_timit_sample, make_voices
 from sklearn_gass.divergences import DIVERGENCES
 
 
 def load_frames(n_utterances):
     """Return float32 frames of one speaker at mean magnitude one, and a line that says what they are."""
-    if os.environ.get("SKLEARN_GASS_DATA"):
-        data, kind = fetch_timit_sample(download_if_missing=False), "real speech"
-    else:
-        data, kind = make_voices(1, n_utterances=10, random_state=0), "a synthetic voice"
+    data, kind = load_speech()
     speaker = data.speakers[0]
     waves = [wave for wave, name in zip(data.utterances, data.speakers, strict=True) if name == speaker][:n_utterances]
     frames = np.concatenate([STFT().analyze(wave)[0] for wave in waves])
