@@ -213,8 +213,40 @@ def between_marks(text, body):
     return f"{before}{MARKS[0]}\n{body}\n{MARKS[1]}{rest.split(MARKS[1])[1]}"
 
 
+def make_sections(cells, rows):
+    """Return all tables as Markdown, the first one alone without a heading."""
+    most = max(map(len, rows.values()))
+    partial = {name: pairs for name, pairs in rows.items() if len(pairs) < most}
+    whole = {name: pairs for name, pairs in rows.items() if name not in partial}
+    sections = [make_table({name: pairs for name, pairs in whole.items() if WEIGHT not in name or ASIDE in name})]
+    if any(name.endswith(f"{WEIGHT}0") for name in rows):
+        sections.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")
+    if len({cell["seed"] for cell in cells}) > 1:
+        sections.append(f"## Seed by seed\n\nMean SDR in dB:\n\n{seed_table(cells)}")
+    if partial:
+        note = "## Some of the pairs only\n\nCompare by the gain, which is over the same pairs.\n\n"
+        sections.append(note + make_table(partial, rows.get(BASELINE, {})))
+    return sections
+
+
+def publish(cells, rows, sections, readme):
+    """Write results, page and figure, and the main rows into the README if asked to."""
+    (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n", encoding="utf-8")
+    most = max(map(len, rows.values()))
+    main_rows = {name: pairs for name, pairs in rows.items() if len(pairs) == most and is_main(name)}
+    draw({name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name})
+    intro = introduction(cells, most)
+    caption = f"![Distribution of SDR, SIR and SAR over the pairs, by method]({{}}{FIGURE})"
+    page = "\n\n".join([f"# The paper's table\n\n{intro}\n{sections[0]}", caption.format(""), *sections[1:]])
+    (ROOT / "docs" / "paper_table.md").write_text(page + "\n", encoding="utf-8")
+    if readme:
+        path = ROOT / "README.md"
+        body = f"{intro}\n{make_table(main_rows)}\n\n{caption.format('docs/')}"
+        path.write_text(between_marks(path.read_text(encoding="utf-8"), body), encoding="utf-8")
+
+
 def main():
-    """Write results, tables, figure and, if asked, the README."""
+    """Print the tables and write what is kept."""
     parser = argparse.ArgumentParser(description="Make the table of the comparison from its cells.")
     parser.add_argument("--readme", action="store_true", help="also put the main rows into the README")
     parser.add_argument("--cells", type=Path, help="print the table of this folder and write nothing")
@@ -222,31 +254,10 @@ def main():
     cells = load_cells(options.cells)
     rows = by_row(cells)
     add_oracles(rows)
-    most = max(map(len, rows.values()))
-    complete = {name: pairs for name, pairs in rows.items() if len(pairs) == most}
-    partial = {name: pairs for name, pairs in rows.items() if len(pairs) < most}
-    main_rows = {name: pairs for name, pairs in complete.items() if is_main(name)}
-    tables = [make_table({name: pairs for name, pairs in complete.items() if WEIGHT not in name or ASIDE in name})]
-    if any(name.endswith(f"{WEIGHT}0") for name in rows):
-        tables.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")
-    if len({cell["seed"] for cell in cells}) > 1:
-        tables.append(f"## Seed by seed\n\nMean SDR in dB:\n\n{seed_table(cells)}")
-    if partial:
-        note = "## Some of the pairs only\n\nCompare by the gain, which is over the same pairs.\n\n"
-        tables.append(note + make_table(partial, rows.get(BASELINE, {})))
-    print("\n\n".join(tables))
-    if options.cells:
-        return
-    (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n", encoding="utf-8")
-    draw({name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name})
-    intro = introduction(cells, most)
-    caption = f"![Distribution of SDR, SIR and SAR over the pairs, by method]({{}}{FIGURE})"
-    page = "\n\n".join([f"# The paper's table\n\n{intro}\n{tables[0]}", caption.format(""), *tables[1:]])
-    (ROOT / "docs" / "paper_table.md").write_text(page + "\n", encoding="utf-8")
-    if options.readme:
-        readme = ROOT / "README.md"
-        body = f"{intro}\n{make_table(main_rows)}\n\n{caption.format('docs/')}"
-        readme.write_text(between_marks(readme.read_text(encoding="utf-8"), body), encoding="utf-8")
+    sections = make_sections(cells, rows)
+    print("\n\n".join(sections))
+    if not options.cells:
+        publish(cells, rows, sections, options.readme)
 
 
 if __name__ == "__main__":
