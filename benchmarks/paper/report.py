@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from methods import BOUND_EXPONENT, settings
+from methods import BOUND_EXPONENT, CHOSEN, settings
 from scipy.stats import binomtest
 
 from sklearn_gass import SupervisedSeparator
@@ -27,6 +27,7 @@ FIGURE = "paper_figure.svg"
 METRICS = ("sdr", "sir", "sar")
 DEFAULT_WEIGHT = SupervisedSeparator().critic_weight
 WEIGHT, ORACLE = ", λ = ", ", oracle λ (picked by the true sources)"
+GAIN_HEADER = "| method | SDR [95 %] | ahead | SIR | SAR |", "|---" * 5 + "|"
 ASIDE = "own encoder"  # in the names of rows that the main table leaves out
 MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 
@@ -145,16 +146,37 @@ def interval(gains):
 
 def weight_table(rows):
     """Return the table of what λ adds to the same fitted models at λ = 0."""
-    lines = ["| method | SDR [95 %] | ahead | SIR | SAR |", "|---" * 5 + "|"]
+    lines = [*GAIN_HEADER]
     for name in sorted(name for name in rows if f"{name}{WEIGHT}0" in rows):
         without = rows[f"{name}{WEIGHT}0"]
         for other, pairs in rows.items():
             if other == name or (other.startswith(name + WEIGHT) and pairs is not without):
-                gain = {key: {i: pairs[i][key] - without[i][key] for i in pairs} for key in METRICS}
-                sir, sar = (np.mean(list(gain[key].values())) for key in ("sir", "sar"))
                 label = f"{name}{WEIGHT}{DEFAULT_WEIGHT:g}, the default" if other == name else other
-                lines.append(f"| {label} | {interval(gain['sdr'])} | {wins(gain['sdr'])} | {sir:+.2f} | {sar:+.2f} |")
+                lines.append(gain_row(label, pairs, without))
     return "\n".join(lines)
+
+
+def choice_table(cells):
+    """Return the table of what a λ chosen for each pair adds to λ = 0, beside the default and the oracle."""
+    lines = [*GAIN_HEADER]
+    for family, (chosen, of) in CHOSEN.items():
+        done = {(cell["number"], cell["seed"]) for cell in cells if cell["family"] == family}
+        rows = by_row(c for c in cells if c["family"] in (family, of) and (c["number"], c["seed"]) in done)
+        add_oracles(rows)
+        model = next((name for name in rows if f"{name}{WEIGHT}0" in rows), None)
+        if done and model:
+            without = rows[f"{model}{WEIGHT}0"]
+            lines.append(gain_row(chosen, rows[chosen], without))
+            lines.append(gain_row(f"{model}{WEIGHT}{DEFAULT_WEIGHT:g}, the default", rows[model], without))
+            lines.append(gain_row(model + ORACLE, rows[model + ORACLE], without))
+    return "\n".join(lines)
+
+
+def gain_row(label, pairs, without):
+    """Return one line: the gain of SDR with its interval and wins, and those of SIR and SAR."""
+    gain = {key: {i: pairs[i][key] - without[i][key] for i in pairs} for key in METRICS}
+    sir, sar = (np.mean(list(gain[key].values())) for key in ("sir", "sar"))
+    return f"| {label} | {interval(gain['sdr'])} | {wins(gain['sdr'])} | {sir:+.2f} | {sar:+.2f} |"
 
 
 def make_table(rows, baseline=None):
@@ -221,6 +243,9 @@ def make_sections(cells, rows):
     sections = [make_table({name: pairs for name, pairs in whole.items() if WEIGHT not in name or ASIDE in name})]
     if any(name.endswith(f"{WEIGHT}0") for name in rows):
         sections.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")
+    if any(cell["family"] in CHOSEN for cell in cells):
+        note = "Over λ = 0 with the same seeds and pairs:"
+        sections.append(f"## λ chosen on training data\n\n{note}\n\n{choice_table(cells)}")
     if len({cell["seed"] for cell in cells}) > 1:
         sections.append(f"## Seed by seed\n\nMean SDR in dB:\n\n{seed_table(cells)}")
     if partial:
