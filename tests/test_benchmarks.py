@@ -73,6 +73,16 @@ def test_oracle_takes_the_best_weight_of_each_pair(report):
     assert [best[pair]["sdr"] for pair in sorted(best)] == [3.0, 4.0]
 
 
+def test_choice_is_compared_within_the_same_fitted_models(report):
+    scores = {"VAE": 5.0, "VAE, λ = 0": 3.0, "VAE, λ = 1": 4.0}
+    fixed = {name: {"sdr": sdr, "sir": sdr, "sar": sdr} for name, sdr in scores.items()}
+    choices = [("vae", 0, fixed), ("vae", 1, fixed), ("chosen", 0, {"choice": {"sdr": 50.0, "weight": 1.0}})]
+    cells = [{"family": f, "number": n, "seed": 0, "pair": [f"f{n}", "m"], "rows": rows} for f, n, rows in choices]
+    (cell,) = report.at_chosen_weight(cells, "chosen", "choice", "vae", "VAE")
+    assert cell["number"] == 0
+    assert cell["rows"] == fixed | {"choice": fixed["VAE, λ = 1"]}
+
+
 def test_text_outside_the_marks_stays(report):
     begin, end = report.MARKS
     assert report.between_marks(f"before\n{begin}\nold\n{end}\nafter", "new") == f"before\n{begin}\nnew\n{end}\nafter"

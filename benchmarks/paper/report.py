@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from methods import BOUND_EXPONENT, CHOSEN, settings
+from methods import BOUND_EXPONENT, CHOSEN, FAMILIES, settings
 from scipy.stats import binomtest
 
 from sklearn_gass import SupervisedSeparator
@@ -160,16 +160,25 @@ def choice_table(cells):
     """Return the table of what a λ chosen for each pair adds to λ = 0, beside the default and the oracle."""
     lines = [*GAIN_HEADER]
     for family, (chosen, of) in CHOSEN.items():
-        done = {(cell["number"], cell["seed"]) for cell in cells if cell["family"] == family}
-        rows = by_row(c for c in cells if c["family"] in (family, of) and (c["number"], c["seed"]) in done)
-        add_oracles(rows)
-        model = next((name for name in rows if f"{name}{WEIGHT}0" in rows), None)
-        if done and model:
-            without = rows[f"{model}{WEIGHT}0"]
-            lines.append(gain_row(chosen, rows[chosen], without))
-            lines.append(gain_row(f"{model}{WEIGHT}{DEFAULT_WEIGHT:g}, the default", rows[model], without))
-            lines.append(gain_row(model + ORACLE, rows[model + ORACLE], without))
+        model = next(iter(FAMILIES[of].variants))
+        rows = by_row(at_chosen_weight(cells, family, chosen, of, model))
+        if rows:
+            add_oracles(rows)
+            without, default = rows[f"{model}{WEIGHT}0"], f"{model}{WEIGHT}{DEFAULT_WEIGHT:g}, the default"
+            for label, name in ((chosen, chosen), (default, model), (model + ORACLE, model + ORACLE)):
+                lines.append(gain_row(label, rows[name], without))
     return "\n".join(lines)
+
+
+def at_chosen_weight(cells, family, chosen, of, model):
+    """Yield cells of fixed values of λ, each with a further row: the same fitted model at the chosen λ."""
+    fixed = {(cell["number"], cell["seed"]): cell for cell in cells if cell["family"] == of}
+    for choice in (cell for cell in cells if cell["family"] == family):
+        cell = fixed.get((choice["number"], choice["seed"]))
+        if cell is not None:
+            weight = choice["rows"][chosen]["weight"]
+            row = model if weight == DEFAULT_WEIGHT else f"{model}{WEIGHT}{weight:g}"
+            yield cell | {"rows": cell["rows"] | {chosen: cell["rows"][row]}}
 
 
 def gain_row(label, pairs, without):
@@ -244,7 +253,7 @@ def make_sections(cells, rows):
     if any(name.endswith(f"{WEIGHT}0") for name in rows):
         sections.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")
     if any(cell["family"] in CHOSEN for cell in cells):
-        note = "Over λ = 0 with the same seeds and pairs:"
+        note = "To the same fitted models at λ = 0, of the seeds for which λ was chosen:"
         sections.append(f"## λ chosen on training data\n\n{note}\n\n{choice_table(cells)}")
     if len({cell["seed"] for cell in cells}) > 1:
         sections.append(f"## Seed by seed\n\nMean SDR in dB:\n\n{seed_table(cells)}")
