@@ -2,9 +2,13 @@
 
 import importlib
 import json
+import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 PAPER = Path(__file__).parent.parent / "benchmarks" / "paper"
 
@@ -48,19 +52,45 @@ def test_seeds_that_lack_pairs_are_left_out(report, tmp_path, capsys):
     assert "nmf100 (seed 1)" in capsys.readouterr().err
 
 
+def test_seeds_of_other_pairs_are_left_out(report, tmp_path, capsys):
+    for seed, numbers in ((0, (0, 12)), (1, (0, 24))):
+        for number in numbers:
+            write_cell(tmp_path, report, number=number, seed=seed)
+    assert {cell["seed"] for cell in report.load_cells(tmp_path)} == {0}
+    assert "nmf100 (seed 1)" in capsys.readouterr().err
+
+
+def test_cells_of_before_do_not_hide_those_kept(report, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "HERE", tmp_path)
+    (tmp_path / "cells").mkdir()
+    write_cell(tmp_path, report)
+    (kept,) = tmp_path.glob("*.json")
+    (tmp_path / "results.json").write_text(json.dumps([json.loads(kept.read_text())]))
+    write_cell(tmp_path / "cells", report, sdr=50.0, settings="of before")
+    write_cell(tmp_path / "cells", report, family="of before", settings="of before")
+    (cell,) = report.load_cells()
+    assert cell["rows"]["NMF, 100 templates"]["sdr"] == 5.0
+
+
 def test_no_cells_is_an_error(report, tmp_path):
     with pytest.raises(SystemExit, match=r"run\.py makes them"):
         report.load_cells(tmp_path)
 
 
 def test_wins_count_no_ties(report):
-    assert report.wins({"a": 1.0, "b": 2.0, "c": 0.0, "d": -1.0}) == "2 of 4 (p = 1)"
-    assert report.wins({"a": 0.0}) == "0 of 1"
+    assert report.wins({"a": 1.0, "b": 2.0, "c": 0.0, "d": -1.0}) == "2 of 4, 1 equal (p = 1)"
+    assert report.wins({"a": 0.0}) == "0 of 1, 1 equal"
 
 
 def test_interval_of_equal_gains_is_a_point(report):
     gains = {(first, second): 0.5 for first in "abc" for second in "xyz"}
     assert report.interval(gains) == "+0.50 [+0.50, +0.50]"
+
+
+def test_interval_of_unequal_gains_has_the_mean_inside(report):
+    gains = {(first, second): "abc".index(first) - 1.0 for first in "abc" for second in "xyz"}
+    mean, low, high = map(float, re.findall(r"[+-][\d.]+", report.interval(gains)))
+    assert (mean, low, high) == (0.0, -1.0, 1.0)  # speakers of the first kind are drawn again, all gains with them
 
 
 def test_oracle_takes_the_best_weight_of_each_pair(report):
@@ -100,7 +130,39 @@ def test_settings_change_with_parameters_alone(report, monkeypatch):
     with sklearn.config_context(print_changed_only=False):
         methods.settings.cache_clear()
         assert [methods.settings(name) for name in names] == hashes
+    family = methods.FAMILIES["nmf20"]
+    other = methods.Family(sklearn.clone(family.separator).set_params(source_model__max_iter=21), family.variants)
+    monkeypatch.setitem(methods.FAMILIES, "nmf20", other)
+    methods.settings.cache_clear()
+    changed = [name for name, before in zip(names, hashes, strict=True) if methods.settings(name) != before]
+    assert changed == ["nmf20"]
     monkeypatch.setattr(methods, "REVISION", methods.REVISION + 1)
     methods.settings.cache_clear()
     assert set(map(methods.settings, names)).isdisjoint(hashes)
     methods.settings.cache_clear()
+
+
+def test_published_tables_are_those_of_the_published_cells(report, tmp_path, monkeypatch):
+    root = report.ROOT
+    shutil.copy(report.HERE / "results.json", tmp_path)
+    monkeypatch.setattr(report, "HERE", tmp_path)  # without cells that were not published
+    cells = report.load_cells()
+    rows = report.by_row(cells)
+    report.add_oracles(rows)
+    page = (root / "docs" / "paper_table.md").read_text(encoding="utf-8")
+    for section in report.make_sections(cells, rows):
+        assert section in page
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert report.make_table({name: pairs for name, pairs in rows.items() if report.is_main(name)}) in readme
+
+
+def test_corpus_has_every_sentence_once(report, tmp_path):
+    load_corpus = importlib.import_module("corpus").load_corpus
+    for speaker in ("FAAA0", "MBBB0"):
+        folder = tmp_path / "TRAIN" / "DR1" / speaker
+        folder.mkdir(parents=True)
+        for name in ("SA1.WAV", "SA1.WAV.wav", "SX9.wav"):
+            soundfile.write(folder / name, np.zeros(160), 16000, format="WAV")
+    data = load_corpus(tmp_path)
+    assert data.groups.tolist() == ["faaa0/sa1", "faaa0/sx9", "mbbb0/sa1", "mbbb0/sx9"]
+    assert data.sample_rate == 16000

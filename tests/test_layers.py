@@ -23,7 +23,7 @@ LEVELS = [
     {"_mixtures"},
     {"source_models"},
     {"separation"},
-    {"persistence", "paper", "search_display"},
+    {"paper", "search_display"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -38,22 +38,23 @@ def load_corpus(folder, n_speakers=5, seed=0):
     OSError
         If there are no recordings of a female and a male speaker.
     """
-    recordings: dict[str, list[Path]] = {}
+    recordings: dict[str, dict[str, Path]] = {}
     for path in sorted(Path(folder).rglob("*")):
         speaker = path.parent.name.lower().split("-")[-1]
         if path.suffix.lower() == ".wav" and SPEAKER.fullmatch(speaker):
-            recordings.setdefault(speaker, []).append(path)
+            # some copies hold a sentence twice, as SA1.WAV and SA1.WAV.wav
+            recordings.setdefault(speaker, {}).setdefault(path.name.split(".")[0].lower(), path)
     rng, chosen = np.random.RandomState(seed), []
     for sex in "fm":
         names = sorted(name for name in recordings if name[0] == sex)
         if not names:
             raise OSError(f"{folder} holds no TIMIT recordings of a speaker whose name begins with {sex!r}.")
         chosen += rng.permutation(names)[:n_speakers].tolist()
-    files = [(name, path) for name in sorted(chosen) for path in recordings[name]]
+    files = [(name, sentence, path) for name in sorted(chosen) for sentence, path in recordings[name].items()]
     return Bunch(
-        utterances=[soundfile.read(path, dtype="float32")[0] for _, path in files],
-        speakers=np.array([name for name, _ in files]),
-        sexes=np.array([name[0] for name, _ in files]),
-        groups=np.array([f"{name}/{path.stem.lower()}" for name, path in files]),
-        sample_rate=soundfile.info(files[0][1]).samplerate,
+        utterances=[soundfile.read(path, dtype="float32")[0] for *_, path in files],
+        speakers=np.array([name for name, *_ in files]),
+        sexes=np.array([name[0] for name, *_ in files]),
+        groups=np.array([f"{name}/{sentence}" for name, sentence, _ in files]),
+        sample_rate=soundfile.info(files[0][-1]).samplerate,
     )

@@ -10,11 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from methods import BOUND_EXPONENT, CHOSEN, FAMILIES, settings
+from methods import BOUND_EXPONENT, BOUNDS, CHOSEN, FAMILIES, NETWORK, settings
 from scipy.stats import binomtest
 
 from sklearn_gass import SupervisedSeparator
@@ -22,6 +21,7 @@ from sklearn_gass.display import format_decibel
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+KNOWN = {*FAMILIES, *CHOSEN, BOUNDS, NETWORK}
 BASELINE = "NMF, 100 templates"
 FIGURE = "paper_figure.svg"
 METRICS = ("sdr", "sir", "sar")
@@ -38,14 +38,16 @@ def load_cells(folder=None):
     cells = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and folder is None else []
     files = sorted((folder or HERE / "cells").glob("*.json"))
     cells += [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    unique = {(cell["family"], cell["number"], cell["seed"]): cell for cell in cells}
-    current = {key: cell for key, cell in unique.items() if cell["settings"] == settings(cell["family"])}
-    leave_out(unique.keys() - current.keys(), "since their settings have changed")
+    keyed = [((cell["family"], cell["number"], cell["seed"]), cell) for cell in cells]
+    current = {key: cell for key, cell in keyed if key[0] in KNOWN and cell["settings"] == settings(key[0])}
+    leave_out({key for key, _ in keyed} - current.keys(), "since their settings have changed")
     # a mean over seeds is one over the same pairs
-    pairs = Counter((family, seed) for family, _, seed in current)
-    most = {family: max(n for (other, _), n in pairs.items() if other == family) for family, *_ in current}
+    pairs: dict[tuple, set] = {}
+    for family, number, seed in sorted(current, key=lambda key: key[2]):
+        pairs.setdefault((family, seed), set()).add(number)
+    most = {family: max((p for (f, _), p in pairs.items() if f == family), key=len) for family, _ in pairs}
     whole = {key: cell for key, cell in current.items() if pairs[key[0], key[2]] == most[key[0]]}
-    leave_out(current.keys() - whole.keys(), "since other seeds have more pairs")
+    leave_out(current.keys() - whole.keys(), "since another seed has more or other pairs")
     if not whole:
         raise SystemExit("There are no cells to report: run.py makes them.")
     return [whole[key] for key in sorted(whole)]
@@ -128,8 +130,9 @@ def seconds(value):
 def wins(gains):
     """Return how many gains are above zero, and the sign test's probability of as uneven a number by chance."""
     above, below = (sum(sign * gain > 0 for gain in gains.values()) for sign in (1, -1))
+    equal = f", {len(gains) - above - below} equal" if above + below < len(gains) else ""
     chance = f" (p = {binomtest(above, above + below).pvalue:.1g})" if above + below else ""
-    return f"{above} of {len(gains)}{chance}"
+    return f"{above} of {len(gains)}{equal}{chance}"
 
 
 def interval(gains):
@@ -141,7 +144,12 @@ def interval(gains):
     drawn = weights[weights.any(axis=1)]
     values = np.array(list(gains.values()))
     low, high = np.percentile(drawn @ values / drawn.sum(1), [2.5, 97.5])
-    return f"{values.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{signed(values.mean())} [{signed(low)}, {signed(high)}]"
+
+
+def signed(value):
+    """Return a difference with its sign and two decimals, and no negative zero."""
+    return f"{round(float(value), 2) + 0.0:+.2f}"
 
 
 def weight_table(rows):
@@ -184,8 +192,9 @@ def at_chosen_weight(cells, family, chosen, of, model):
 def gain_row(label, pairs, without):
     """Return one line: the gain of SDR with its interval and wins, and those of SIR and SAR."""
     gain = {key: {i: pairs[i][key] - without[i][key] for i in pairs} for key in METRICS}
-    sir, sar = (np.mean(list(gain[key].values())) for key in ("sir", "sar"))
-    return f"| {label} | {interval(gain['sdr'])} | {wins(gain['sdr'])} | {sir:+.2f} | {sar:+.2f} |"
+    sir, sar = (signed(np.mean(list(gain[key].values()))) for key in ("sir", "sar"))
+    ahead = "" if ORACLE in label else wins(gain["sdr"])  # an oracle is never behind
+    return f"| {label} | {interval(gain['sdr'])} | {ahead} | {sir} | {sar} |"
 
 
 def make_table(rows, baseline=None):
@@ -221,17 +230,20 @@ def introduction(cells, n_pairs):
     more = " ".join(str(seed) for seed in sorted({cell["seed"] for cell in cells}) if seed)
     again = f", the same with `--families ours --seeds {more}`" if more else ""
     return f"""Means over {n_pairs} pairs of the TIMIT sample in dB, by BSS eval and SI-SDR, made by
-`python benchmarks/paper/run.py`{again} and `python benchmarks/paper/report.py --readme`. Rows of fewer seeds have the
-first ones.
+`python benchmarks/paper/run.py`{again} and `python benchmarks/paper/report.py --readme`. Where a
+row has fewer seeds, they are the first ones.
 
 - A model's plain name stands for the defaults of this library. They were developed on these speakers, by such scores,
   as were the settings of the WGAN that has the adversarial objective alone. They are the same for all pairs, and
   nothing is chosen by a pair's true sources but in the rows that say oracle.
 - The paper's methods have its architectures and schedule, not its data.
-- The ideal ratio mask has exponent {BOUND_EXPONENT}, the masks of all methods {SupervisedSeparator().mask_exponent:g}.
+- The ideal ratio mask has exponent {BOUND_EXPONENT}, the masks of all generative models
+  {SupervisedSeparator().mask_exponent:g}; those of the mask network are its outputs.
+- The row of the chosen λ has fits of its own, with other random starts than the rows of fixed values.
+- Rows of one seed are compared with the mean of NMF-100 over its seeds.
 - The gain over NMF-100 has a bootstrap interval over speakers, which is optimistic with only five and five of them. The
   sign test takes pairs as independent, which pairs that share speakers are not.
-- CPU s per fit is the largest of all pairs, of one whose source models had all to be trained, and includes what only
+- CPU s per fit is the largest of all pairs, one for which all source models had to be trained, and includes what only
   some rows of a model use; the machine had other work, too.
 """
 

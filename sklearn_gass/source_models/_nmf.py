@@ -44,7 +44,7 @@ class NMFSourceModel(BaseSourceModel):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_bins)
-        Templates; each sums to one times the number of bins.
+        Templates; each has a mean of one.
     activations_ : ndarray of shape (n_frames, n_components)
         Activations of the training frames.
     prior_shape_, prior_rate_ : ndarray of shape (n_components,)
