@@ -113,6 +113,14 @@ class TestSearchDisplay:
         np.testing.assert_array_equal(display.param_range, [0, 5])
         assert display.scores["score"].shape == (2, 3)
 
+    def test_short_name_of_several_parameters(self):
+        params = [{"a__n_components": n, "b__n_components": 3} for n in (1, 2)]
+        search = made_up(params, [[1, 2], [3, 4]])
+        with pytest.raises(ValueError, match=r"several parameters called n_components: name one of \['a__n"):
+            SearchDisplay.from_search(search, param_name="n_components")
+        display = SearchDisplay.from_search(search, param_name="a__n_components")
+        np.testing.assert_array_equal(display.param_range, [1, 2])
+
     def test_parameter_that_was_not_varied(self):
         search = made_up([{"mask_exponent": 1}], [[1, 2]])
         with pytest.raises(ValueError, match=r"did not vary critic_weight, but \['mask_exponent'\]"):

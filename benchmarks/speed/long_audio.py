@@ -2,7 +2,7 @@
 
 Every row is a process of its own, which makes the mixture, separates it piece by piece (``separate_blocks``) and writes
 the sources to a file. Peak memory is that of the whole process, imports and mixture included. In the last row of
-a model the same mixture is also separated with all its frames at once, and the two results are compared.
+a model all frames of the same mixture are also given to the separator at once, and the two results are compared.
 
 Run ``python benchmarks/speed/long_audio.py``; ``--quick`` stops at a minute.
 """
@@ -59,8 +59,9 @@ def measure(quick=False):
             "Two sources, mixture with the defaults, separated piece by piece in a process of its own that holds the "
             "mixture and writes the sources to a file; peak memory includes Python, torch and scikit-learn. "
             f"Against {SHORT} s: time per frame over that of a mixture of {SHORT} s, which is separated again and "
-            "again in between, since other programs slow a machine down. The last columns: the same with all "
-            "frames at once, and the largest difference of a sample between the two.",
+            "again in between, since other programs slow a machine down. The last columns: the same with "
+            "all frames given to the separator at once, which makes the same batches of them, and the largest difference "
+            "of a sample between the two.",
             [
                 *("model", "seconds", "CPU s per s", "µs per frame", f"against {SHORT} s"),
                 *("peak MB", "peak MB at once", "difference"),

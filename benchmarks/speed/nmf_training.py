@@ -89,7 +89,8 @@ def compare(frames, n_components, beta_loss, init, *, n_updates, n_repeats, seed
     seconds = float(np.median(theirs)), float(np.median(ours))
     reached = np.median(updates)
     written = f"{reached:.0f}" if np.isfinite(reached) else f"not in {most}"
-    return [beta_loss, n_components, init, float(np.median(targets)), *seconds, written, seconds[1] / seconds[0]]
+    ratio = seconds[1] / seconds[0] if np.isfinite(reached) else ""
+    return [beta_loss, n_components, init, float(np.median(targets)), *seconds, written, ratio]
 
 
 def measure(quick=False, **options):

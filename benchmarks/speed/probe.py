@@ -67,7 +67,9 @@ def main():
     parser.add_argument("--whole", action="store_true", help="all frames at once")
     parser.add_argument("--beside", type=float, help="separate a mixture of so many seconds now and then, in between")
     parser.add_argument("--output", type=Path, help="write samples here, float32, those of all sources side by side")
-    parser.add_argument("--repeats", type=int, default=1, help="take the median time of so many runs, after one more")
+    parser.add_argument(
+        "--repeats", type=int, default=1, help="take the median time of so many runs, after a short one"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     audio = pickle.loads(options.model.read_bytes())

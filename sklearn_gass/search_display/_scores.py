@@ -93,7 +93,8 @@ class SearchDisplay:
         Raises
         ------
         ValueError
-            If the search did not vary the parameter, or by values that are no numbers, or has no best candidate.
+            If the search did not vary the parameter, or several of that name, or by values that are no numbers, or has
+            no best candidate.
         """
         display = cls(**slice_through_best(search, param_name))
         return display.plot(ax=ax)

@@ -14,9 +14,11 @@ def slice_through_best(search: Any, param_name: str | None) -> dict[str, Any]:
         raise ValueError("The search has no best_params_: fit it, with refit set if it has several metrics.")
     best, candidates = search.best_params_, search.cv_results_["params"]
     wanted = "critic_weight" if param_name is None else param_name
-    matches = [name for name in best if name == wanted or name.endswith(f"__{wanted}")]
+    matches = [wanted] if wanted in best else sorted(name for name in best if name.endswith(f"__{wanted}"))
     if not matches:
         raise ValueError(f"The search did not vary {wanted}, but {sorted(best)}.")
+    if len(matches) > 1:
+        raise ValueError(f"The search varied several parameters called {wanted}: name one of {matches}.")
     name = matches[0]
     others = {key: value for key, value in best.items() if key != name}
     alike = [i for i, c in enumerate(candidates) if {k: v for k, v in c.items() if k != name} == others]

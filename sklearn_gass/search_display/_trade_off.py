@@ -87,7 +87,7 @@ class TradeOffDisplay:
         Raises
         ------
         ValueError
-            If the search did not vary the parameter, or lacks one of the two metrics.
+            If the search did not vary the parameter, or several of that name, or lacks one of the two metrics.
         """
         found = slice_through_best(search, param_name)
         scores = found.pop("scores")
