@@ -60,8 +60,8 @@ def measure(quick=False):
             "mixture and writes the sources to a file; peak memory includes Python, torch and scikit-learn. "
             f"Against {SHORT} s: time per frame over that of a mixture of {SHORT} s, which is separated again and "
             "again in between, since other programs slow a machine down. The last columns: the same with "
-            "all frames given to the separator at once, which makes the same batches of them, and the largest difference "
-            "of a sample between the two.",
+            "all frames given to the separator at once, which makes the same batches of them, and the largest "
+            "difference of a sample between the two.",
             [
                 *("model", "seconds", "CPU s per s", "µs per frame", f"against {SHORT} s"),
                 *("peak MB", "peak MB at once", "difference"),
