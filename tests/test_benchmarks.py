@@ -89,8 +89,12 @@ def test_interval_of_equal_gains_is_a_point(report):
 
 def test_interval_of_unequal_gains_has_the_mean_inside(report):
     gains = {(first, second): "abc".index(first) - 1.0 for first in "abc" for second in "xyz"}
-    mean, low, high = map(float, re.findall(r"[+-][\d.]+", report.interval(gains)))
+    mean, low, high = map(float, re.findall(r"[+-]?[\d.]+", report.interval(gains)))
     assert (mean, low, high) == (0.0, -1.0, 1.0)  # speakers of the first kind are drawn again, all gains with them
+
+
+def test_a_difference_of_nearly_zero_has_no_sign(report):
+    assert [report.signed(value) for value in (0.004, -0.004, 0.006, -0.006)] == ["0.00", "0.00", "+0.01", "-0.01"]
 
 
 def test_oracle_takes_the_best_weight_of_each_pair(report):

@@ -148,8 +148,8 @@ def interval(gains):
 
 
 def signed(value):
-    """Return a difference with its sign and two decimals, and no negative zero."""
-    return f"{round(float(value), 2) + 0.0:+.2f}"
+    """Return a difference with two decimals, and with its sign unless they are zero."""
+    return f"{value:+.2f}" if round(float(value), 2) else "0.00"
 
 
 def weight_table(rows):
@@ -159,8 +159,7 @@ def weight_table(rows):
         without = rows[f"{name}{WEIGHT}0"]
         for other, pairs in rows.items():
             if other == name or (other.startswith(name + WEIGHT) and pairs is not without):
-                label = f"{name}{WEIGHT}{DEFAULT_WEIGHT:g}, the default" if other == name else other
-                lines.append(gain_row(label, pairs, without))
+                lines.append(gain_row(default_label(name) if other == name else other, pairs, without))
     return "\n".join(lines)
 
 
@@ -172,9 +171,9 @@ def choice_table(cells):
         rows = by_row(at_chosen_weight(cells, family, chosen, of, model))
         if rows:
             add_oracles(rows)
-            without, default = rows[f"{model}{WEIGHT}0"], f"{model}{WEIGHT}{DEFAULT_WEIGHT:g}, the default"
-            for label, name in ((chosen, chosen), (default, model), (model + ORACLE, model + ORACLE)):
-                lines.append(gain_row(label, rows[name], without))
+            for name in (chosen, model, model + ORACLE):
+                label = default_label(name) if name == model else name
+                lines.append(gain_row(label, rows[name], rows[f"{model}{WEIGHT}0"]))
     return "\n".join(lines)
 
 
@@ -187,6 +186,11 @@ def at_chosen_weight(cells, family, chosen, of, model):
             weight = choice["rows"][chosen]["weight"]
             row = model if weight == DEFAULT_WEIGHT else f"{model}{WEIGHT}{weight:g}"
             yield cell | {"rows": cell["rows"] | {chosen: cell["rows"][row]}}
+
+
+def default_label(model):
+    """Return what tables of λ call the row that has a model's plain name."""
+    return f"{model}{WEIGHT}{DEFAULT_WEIGHT:g}, the default"
 
 
 def gain_row(label, pairs, without):

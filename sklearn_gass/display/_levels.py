@@ -1,4 +1,4 @@
-"""Levels of waveforms to show, and how decibels are written."""
+"""Waveforms to show: whether they are valid, their levels, and how decibels are written."""
 
 from __future__ import annotations
 
