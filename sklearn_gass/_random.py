@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -25,3 +26,8 @@ def seed_if_unseeded(estimator: BaseEstimator, seed: int) -> BaseEstimator:
     if estimator.get_params(deep=False).get("random_state", seed) is None:
         estimator.set_params(random_state=seed)
     return estimator
+
+
+def as_seed(random_state: Any) -> int:
+    """Return a number as it is, and draw a seed from anything else that scikit-learn accepts as ``random_state``."""
+    return int(random_state) if isinstance(random_state, Integral) else derive_seed(random_state)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "StrOptions",
+    "all_or_nothing",
     "check_feature_names_in",
     "check_frames",
     "check_labels",
@@ -146,3 +148,15 @@ def check_same_labels(given: Sequence[Any], known: Sequence[Any], *, unit: str |
         raise ValueError(
             f"No {unit or 'frames'} of source(s) {missing}, but every one of {sorted(known)} is needed.{hint}"
         )
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Put an estimator back as it was if the block fails or is interrupted, so that no fit leaves half a state."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

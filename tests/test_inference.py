@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sklearn_gass import NMFSourceModel, SupervisedSeparator, VAESourceModel, WGANSourceModel
-from sklearn_gass._inference import Problem, infer
+from sklearn_gass.engine._inference import Problem, infer
 from sklearn_gass.divergences import DIVERGENCES
 
 LOSSES = ["kullback-leibler", "frobenius", "itakura-saito"]

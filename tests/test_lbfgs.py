@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sklearn_gass._lbfgs import follow_rmsprop, minimise_rows
+from sklearn_gass.engine._lbfgs import follow_rmsprop, minimise_rows
 
 DTYPES = [torch.float32, torch.float64]
 

@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sklearn_gass import SupervisedSeparator, VAESourceModel, WGANSourceModel
-from sklearn_gass._inference import Problem
-from sklearn_gass._mixtures import (
+from sklearn_gass.engine._inference import Problem
+from sklearn_gass.engine._mixtures import (
     CleanSource,
     add_up,
     make_critics,

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_gass import DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel
-from sklearn_gass._networks import warp_frequencies
+from sklearn_gass.networks import warp_frequencies
 from sklearn_gass._random import derive_seed
 
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16, "max_iter": 3, "random_state": 0}

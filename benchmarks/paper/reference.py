@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from sklearn_gass import STFT, SupervisedSeparator, VAESourceModel
-from sklearn_gass._networks import warp_frequencies
+from sklearn_gass.networks import warp_frequencies
 from sklearn_gass.divergences import kl_divergence
 
 WIDTH, BATCH, RATE, LEVEL = 500, 128, 1e-3, 5.0

@@ -14,7 +14,7 @@ import torch
 from measuring import SPARE_TRAINING, Table, load_voices, long_mixture
 
 from sklearn_gass import AudioSeparator, SupervisedSeparator, VAESourceModel
-from sklearn_gass._networks import check_device
+from sklearn_gass.networks import check_device
 
 
 def elapsed(action):

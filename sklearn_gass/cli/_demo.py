@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from sklearn_gass import STFT, AudioSeparator, Separation, SupervisedSeparator
+from sklearn_gass import STFT, AudioSeparator, MixtureStart, Separation, SupervisedSeparator
 from sklearn_gass.cli._console import CommandError, Console, text_table
 from sklearn_gass.cli._files import check_writable
 from sklearn_gass.cli._models import make_source_model
@@ -55,7 +55,8 @@ def demo_models(seed: int) -> dict[str, SupervisedSeparator]:
     """Return the separators that the demo compares, by name."""
     # half of the default's epochs and of its steps for the start keep the demo short
     models = {"NMF": make_source_model("nmf"), "WGAN": make_source_model("wgan", max_iter=40)}
-    return {name: SupervisedSeparator(model, start_max_iter=1500, random_state=seed) for name, model in models.items()}
+    start = MixtureStart(max_iter=1500)
+    return {name: SupervisedSeparator(model, start=start, random_state=seed) for name, model in models.items()}
 
 
 def run(args: argparse.Namespace, console: Console) -> None:

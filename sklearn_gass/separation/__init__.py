@@ -1,8 +1,9 @@
-"""Separators: estimators that combine source models."""
+"""Separators: estimators that combine source models, a start and a critic."""
 
 from sklearn_gass.separation._audio import AudioSeparator
+from sklearn_gass.separation._explanation import Explanation
 from sklearn_gass.separation._search import SupervisedSeparatorCV
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 
-__all__ = ["AudioSeparator", "Separation", "SupervisedSeparator", "SupervisedSeparatorCV"]
+__all__ = ["AudioSeparator", "Explanation", "Separation", "SupervisedSeparator", "SupervisedSeparatorCV"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
@@ -15,23 +16,23 @@ from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import (
     HasMethods,
     Interval,
-    check_feature_names_in,
+    all_or_nothing,
     check_labels,
-    check_same_labels,
     check_utterances,
     check_wave,
     fit_context,
     is_ragged,
 )
-from sklearn_gass.datasets import make_mixture
 from sklearn_gass.scoring import SeparationScorer
+from sklearn_gass.separation._base import BaseSeparator
 from sklearn_gass.separation._blockwise import separate_pieces, wave_level
+from sklearn_gass.separation._parameters import changed_copy, nested_acting, nested_now
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 from sklearn_gass.stft import STFT
 
 
-class AudioSeparator(TransformerMixin, BaseEstimator):
+class AudioSeparator(BaseSeparator):
     """Separate waveforms: frames, source models, masks and resynthesis in one estimator.
 
     One sample is one utterance, so scikit-learn's plain splitters keep utterances whole. Levels do not matter: each
@@ -117,25 +118,31 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
             If `y` names fewer than two sources, a source is silent, or a waveform is empty, not 1-D, complex or holds
             NaN.
         """
-        waves, y = check_utterances(self, X, y, reset=True)
-        self.classes_, codes = check_labels(y, unit="utterances")
-        self.stft_ = STFT() if self.stft is None else clone(self.stft)
-        frames, labels, groups = [], [], []
+        with all_or_nothing(self):
+            waves, y = check_utterances(self, X, y, reset=True)
+            self.classes_, codes = check_labels(y, unit="utterances")
+            self.stft_ = STFT() if self.stft is None else clone(self.stft)
+            frames, sources, utterances = self._analyze(waves, codes)
+            separator = clone(self._complete().separator)
+            seed_if_unseeded(separator, derive_seed(self.random_state))
+            # a separator that searches splits frames by utterance
+            groups = {"groups": utterances} if _takes_groups(separator) else {}
+            self.separator_ = separator.fit(frames, self.classes_[sources], **groups)
+            self._remember_parameters()
+        return self
+
+    def _analyze(self, waves, codes):
+        """Return the frames of all utterances, each source at unit level, with source and utterance of each frame."""
+        frames, rows = [], []
         for code, label in enumerate(self.classes_):
-            own = [waves[i] for i in np.flatnonzero(codes == code)]
-            level = wave_level(np.concatenate(own))
+            own = np.flatnonzero(codes == code)
+            level = wave_level(np.concatenate([waves[i] for i in own]))
             if level == 0:
                 raise ValueError(f"All utterances of source {str(label)!r} are silent.")
-            frames += [self.stft_.analyze(wave / level)[0] for wave in own]
-            labels += [label] * sum(map(len, frames[-len(own) :]))
-            groups += np.repeat(np.flatnonzero(codes == code), [len(part) for part in frames[-len(own) :]]).tolist()
-        separator = SupervisedSeparator() if self.separator is None else clone(self.separator)
-        seed_if_unseeded(separator, derive_seed(self.random_state))
-        # a separator that searches splits frames by utterance
-        by_utterance = {"groups": groups} if _takes_groups(separator) else {}
-        sources = np.asarray(labels, dtype=self.classes_.dtype)
-        self.separator_ = separator.fit(np.concatenate(frames), sources, **by_utterance)
-        return self
+            frames += [self.stft_.analyze(waves[i] / level)[0] for i in own]
+            rows += own.tolist()
+        utterances = np.repeat(rows, [len(part) for part in frames])
+        return np.concatenate(frames), codes[utterances], utterances
 
     def separate(self, mixture):
         """Separate one mixture.
@@ -157,7 +164,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         mixture = check_wave(mixture, name="mixture")
-        return Separation(self._separate(mixture), self.classes_, mixture, self.sample_rate)
+        return Separation(self._now()._separate(mixture), self.classes_, mixture, self.sample_rate)
 
     def separate_blocks(self, mixture):
         """Separate one mixture piece by piece, for results that are written or played as they come.
@@ -182,7 +189,7 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         separate : The same in one array.
         """
         check_is_fitted(self)
-        return self._pieces(check_wave(mixture, name="mixture"))
+        return self._now()._pieces(check_wave(mixture, name="mixture"))
 
     def transform(self, X):
         """Separate several mixtures.
@@ -199,7 +206,8 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         waves = check_utterances(self, X, reset=False)
-        separated = [self._separate(wave) for wave in waves]
+        separator = self._now()
+        separated = [separator._separate(wave) for wave in waves]
         return separated if is_ragged(X) else np.stack([sources.ravel() for sources in separated])
 
     def inverse_transform(self, S):
@@ -255,23 +263,6 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
         """
         return SeparationScorer("si_sdr")(self, X, y)
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns that `transform` gives for an array of equally long mixtures.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the samples; ``None`` takes those seen in `fit`, or ``x0``, ``x1``, …
-
-        Returns
-        -------
-        names : ndarray of shape (n_sources * n_samples,)
-            Label, underscore, name of the sample.
-        """
-        check_is_fitted(self)
-        samples = check_feature_names_in(self, input_features)
-        return np.asarray([f"{label}_{name}" for label in self.classes_ for name in samples], dtype=object)
-
     def _separate(self, mixture):
         """Return sources of shape (n_sources, n_samples) that sum to the mixture."""
         sources, begin = np.empty((len(self.classes_), mixture.size), mixture.dtype), 0
@@ -284,23 +275,36 @@ class AudioSeparator(TransformerMixin, BaseEstimator):
     def _pieces(self, mixture):
         return separate_pieces(self.separator_, self.stft_, mixture, len(self.classes_))
 
-    def _held_out_mixtures(self, X, y, snr=0.0):
-        """Yield mixtures of clean utterances with their sources, of shape (n_sources, n_samples)."""
-        check_is_fitted(self)
-        waves, y = check_utterances(self, X, y, reset=False)
-        check_same_labels(np.unique(y).tolist(), self.classes_.tolist(), unit="utterances")
-        by_source = [[waves[i] for i in np.flatnonzero(y == label)] for label in self.classes_]
-        for utterances in zip(*by_source, strict=False):
-            for label, utterance in zip(self.classes_, utterances, strict=True):
-                if not np.ptp(utterance):
-                    raise ValueError(f"A held-out utterance of source {str(label)!r} is silent.")
-            yield make_mixture(utterances, snr=snr)
+    def set_params(self, **params):
+        """Set parameters, those of the separator of frames by ``separator__<name>``.
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+        Parameters
+        ----------
+        **params : dict
+            New values.
+
+        Returns
+        -------
+        self : AudioSeparator
+            The separator itself.
+        """
+        if self.separator is None and any(name.startswith("separator__") for name in params):
+            self.separator = SupervisedSeparator()
+        return super().set_params(**params)
+
+    def _complete(self):
+        return changed_copy(self, {"separator": SupervisedSeparator()} if self.separator is None else {})
+
+    def _acting(self):
+        return {"sample_rate"} | nested_acting(self._complete().separator)
+
+    def _with(self, changes):
+        separator = nested_now(self.separator_, changes)
+        if separator is self.separator_:
+            return self
+        changed = copy.copy(self)
+        changed.separator_ = separator
+        return changed
 
 
 def _takes_groups(separator):

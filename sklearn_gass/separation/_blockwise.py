@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_gass.separation._separator import SupervisedSeparator
 from sklearn_gass.stft import STFT
 
 
@@ -49,9 +48,9 @@ def separate_pieces(
 def block_frames(separator: Any, n_frames: int) -> int:
     """Return how many frames to separate at a time: whole batches of the separator, which then sees the same ones.
 
-    A separator that couples frames, or of which it is not known that it does not, gets all of them.
+    A separator that couples frames, or does not say that it does not, gets all of them.
     """
-    if not isinstance(separator, SupervisedSeparator) or separator.smoothness:
+    if getattr(separator, "couples_frames", True):
         return n_frames
     n_batches = _BLOCK_VALUES // (separator.n_features_in_ * separator.batch_size)
     return min(n_frames, max(n_batches, 1) * separator.batch_size)

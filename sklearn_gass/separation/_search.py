@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-from itertools import product
+import tempfile
+import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn import get_config
+from joblib import Memory
+from sklearn import config_context, get_config
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from typing_extensions import override
 
-from sklearn_gass._random import derive_seed, seed_if_unseeded
-from sklearn_gass._validation import HasMethods, StrOptions, check_labels, fit_context
-from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer
-from sklearn_gass.separation._chosen import ChosenSeparator
-from sklearn_gass.separation._folds import (
-    as_indices,
-    check_folds,
-    make_splitter,
-    score_fold,
-    separator_of_frames,
-    tabulate,
-    take,
+from sklearn_gass._random import as_seed, seed_if_unseeded
+from sklearn_gass._validation import (
+    HasMethods,
+    StrOptions,
+    all_or_nothing,
+    check_frames,
+    check_labels,
+    check_utterances,
+    fit_context,
 )
+from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer
+from sklearn_gass.separation._audio import AudioSeparator
+from sklearn_gass.separation._base import BaseSeparator
+from sklearn_gass.separation._folds import make_folds
+from sklearn_gass.separation._parameters import changed_copy, nested_acting, nested_now
 from sklearn_gass.separation._separator import SupervisedSeparator
 
 
-class SupervisedSeparatorCV(ChosenSeparator):
+class SupervisedSeparatorCV(BaseSeparator):
     """Separator that chooses λ, and the mask exponent if asked to, by cross-validation on its training data.
 
-    Both act at separation and not in training. So source models are fitted once per fold, however many values are
-    tried, and once more on everything: with three folds and two sources 8 fits, where a grid search over six values
-    needs 38. The scores are those of the grid search to the last digit, since every value starts its latent search
-    from the same point; no solution of one value is carried over to the next.
+    Both act at separation and not in training. So everything is trained once per fold, however many values are tried,
+    and once more on all data: with three folds and two sources 8 source models, where a plain grid search over six
+    values trains 38. It is scikit-learn's `GridSearchCV` on a cache that holds what was trained on each fold, in a
+    temporary folder unless the separator has a `memory`. Its scores are those of the plain grid search.
 
     Parameters
     ----------
@@ -46,8 +53,7 @@ class SupervisedSeparatorCV(ChosenSeparator):
     critic_weights : array-like of float, default=(0.0, 1.0, 2.0, 5.0, 10.0)
         Values of λ to try.
     mask_exponents : array-like of float or None, default=None
-        Values of the mask exponent to try with each λ, at little cost since they share one latent search; ``None``
-        keeps that of the separator.
+        Values of the mask exponent to try with each λ; ``None`` keeps that of the separator.
     cv : int, splitter, iterable of (train, test) or None, default=None
         Folds. An int, or ``None`` for 3 or as many as the rarest source allows, makes folds of whole groups if `fit` is
         given groups, and otherwise blocks of consecutive rows of each source. Nothing is shuffled: neighbouring frames
@@ -59,33 +65,19 @@ class SupervisedSeparatorCV(ChosenSeparator):
         Which of several metrics chooses, by name, ``None`` for the first; or a function of `cv_results_` that returns
         the index of the best candidate.
     n_jobs : int or None, default=None
-        Folds worked on in parallel, as in joblib.
+        Folds trained and candidates scored in parallel, as in joblib.
     random_state : int, RandomState instance or None, default=None
         Seed given to a separator that has none of its own. All folds get the same, so that λ is not confounded with
         the start of the training.
 
     Attributes
     ----------
-    best_params_ : dict
-        Chosen values, by the names that `set_params` of the separator takes.
-    critic_weight_ : float
-        Chosen λ.
-    mask_exponent_ : float
-        Chosen mask exponent, or that of the separator.
-    best_score_ : float
-        Mean score of the choice over the folds, in dB; of the metric that chose, or of the first
-        one if a function did.
-    best_index_ : int
-        Row of `cv_results_` that was chosen.
-    cv_results_ : dict of str to ndarray
-        Scores and times in the layout of scikit-learn's `GridSearchCV`. All candidates share the fit of a fold and
-        have its duration.
-    multimetric_ : bool
-        Whether there are several metrics.
+    critic_weight_, mask_exponent_ : float
+        Chosen λ, and chosen mask exponent or that of the separator.
+    best_params_, best_score_, best_index_, cv_results_, multimetric_, n_splits_
+        As in scikit-learn's `GridSearchCV`, with scores in dB. Fit times are those of reading what was trained before.
     separator_ : SupervisedSeparator or AudioSeparator
         Fitted on everything with the chosen values.
-    n_splits_ : int
-        Number of folds.
     classes_ : ndarray of shape (n_sources,)
         Sorted labels of the sources.
     n_features_in_ : int
@@ -107,7 +99,7 @@ class SupervisedSeparatorCV(ChosenSeparator):
     >>> low, high = rng.rand(60, 6) * [9, 8, 5, 1, 0, 0], rng.rand(60, 6) * [0, 1, 1, 6, 9, 9]
     >>> X, y, utterances = np.vstack([low, high]), ["low"] * 60 + ["high"] * 60, np.arange(120) // 10
     >>> model = VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=5)
-    >>> separator = SupervisedSeparator(model, start_max_iter=20, critic_max_iter=20, max_iter=5)
+    >>> separator = SupervisedSeparator(model, max_iter=5).set_params(start__max_iter=20, critic__max_iter=20)
     >>> search = SupervisedSeparatorCV(separator, critic_weights=[0, 10], random_state=0)
     >>> search = search.fit(X, y, groups=utterances)
     >>> search.critic_weight_ in (0, 10), search.cv_results_["mean_test_score"].shape
@@ -172,50 +164,72 @@ class SupervisedSeparatorCV(ChosenSeparator):
             If a fold lacks a source, if a value to try is out of range, if `refit` is no metric of `scoring`, or as
             the separator's `fit`.
         """
-        waves, unit = self._holds_waves, "utterances" if self._holds_waves else "frames"
-        X, y = self._check(X, y, reset=True)
-        y = np.asarray(y)
-        labels, codes = check_labels(y, unit=unit)
-        separator, prefix, scorer = self._make_separator(), "separator__" if waves else "", self._scorer()
-        grid = self._grid(separator, prefix)
-        folds = self._split(X, labels, codes, groups, unit)
-        check_folds(folds, y, unit=unit)
-        self.n_splits_ = len(folds)
-        weights = grid[f"{prefix}critic_weight"]
-        exponents = grid.get(f"{prefix}mask_exponent", [separator.get_params()[f"{prefix}mask_exponent"]])
-        scored = Parallel(n_jobs=self.n_jobs)(
-            delayed(score_fold)(
-                clone(separator), (take(X, train), y[train]), (take(X, test), y[test]), weights, exponents, scorer
-            )
-            for train, test in folds
-        )
-        candidates = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-        self.cv_results_ = tabulate(candidates, scored)
-        self._choose()
-        self.separator_ = separator.set_params(**self.best_params_).fit(X, y)
-        chosen = separator_of_frames(self.separator_)
-        self.critic_weight_, self.mask_exponent_ = float(chosen.critic_weight), float(chosen.mask_exponent)
-        self.classes_ = self.separator_.classes_
+        with all_or_nothing(self), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            unit = "utterances" if self._holds_waves else "frames"
+            X, y = self._check(X, y, reset=True)
+            self.classes_, _ = check_labels(y, unit=unit)
+            separator, scorer = self._make_separator(), self._scorer()
+            grid = self._grid(separator)
+            folds = make_folds(self.cv, X, y, self._groups_to_split(X, groups), unit=unit)
+            memory = separator.get_params()[f"{self._prefix}memory"]
+            cached = {f"{self._prefix}memory": Memory(folder, verbose=0) if memory is None else memory}
+            separator.set_params(**cached)
+            Parallel(n_jobs=self.n_jobs)(delayed(_train)(clone(separator), X, y, train) for train, _ in folds)
+            search = GridSearchCV(separator, grid, scoring=scorer, cv=folds, refit=self._choose, n_jobs=self.n_jobs)
+            with warnings.catch_warnings():  # scores may be infinite
+                warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
+                search.set_params(error_score="raise").fit(X, y)
+            for name in ("best_params_", "best_index_", "cv_results_", "multimetric_", "n_splits_"):
+                setattr(self, name, getattr(search, name))
+            self.best_score_ = float(self.cv_results_[f"mean_test_{self._metric(self.cv_results_)}"][self.best_index_])
+            self.separator_ = search.best_estimator_
+            chosen = self.separator_.separator_ if self._holds_waves else self.separator_
+            self.separator_.set_params(**dict.fromkeys(cached, memory))  # the cache is gone
+            chosen.set_params(memory=memory)
+            self.critic_weight_, self.mask_exponent_ = float(chosen.critic_weight), float(chosen.mask_exponent)
+            self._remember_parameters()
         return self
 
-    def score(self, X, y):
-        """Score the chosen parameters on held-out clean recordings, by the metric that chose.
+    @override
+    def transform(self, X):
+        check_is_fitted(self)
+        with config_context(transform_output="default"):
+            return self._now().transform(self._check(X, reset=False))
+
+    @override
+    def separate(self, X):
+        check_is_fitted(self)
+        return self._now().separate(X if self._holds_waves else self._check(X, reset=False))
+
+    @available_if(lambda self: self._holds_waves)
+    def separate_blocks(self, mixture):
+        """Separate one mixture piece by piece, as :meth:`AudioSeparator.separate_blocks` does.
 
         Parameters
         ----------
-        X : array-like of shape (n_frames, n_bins), or list of ndarray of shape (n_samples,)
-            Held-out clean frames or waveforms.
-        y : array-like of shape (n_frames,) or (n_utterances,)
-            Source of each; every source that was fitted must occur.
+        mixture : array-like of shape (n_samples,)
+            Waveform; there is this method only around an `AudioSeparator`.
 
         Returns
         -------
-        score : float
-            In dB.
+        pieces : iterator of ndarray of shape (n_sources, n)
+            Successive samples of all sources.
         """
         check_is_fitted(self)
-        score = self._scorer()(self.separator_, *self._check(X, y, reset=False))
-        return score[self._metric()] if isinstance(score, dict) else score
+        return self._now().separate_blocks(mixture)
+
+    @override
+    def inverse_transform(self, S):
+        check_is_fitted(self)
+        return self.separator_.inverse_transform(S)
+
+    @override
+    def score(self, X, y):
+        check_is_fitted(self)
+        X, y = self._check(X, y, reset=False)
+        scorer = self._scorer()
+        score = self._now().score(X, y) if scorer is None else scorer(self._now(), X, y)
+        return score[self._metric(self.cv_results_)] if isinstance(score, dict) else score
 
     def get_metadata_routing(self):
         """Say that `fit` passes groups on to the splitter, if that asks for them.
@@ -229,46 +243,60 @@ class SupervisedSeparatorCV(ChosenSeparator):
         mapping = MethodMapping().add(caller="fit", callee="split")
         return MetadataRouter(owner=self).add(splitter=splitter, method_mapping=mapping)
 
+    @property
+    def _holds_waves(self):
+        return isinstance(self.separator, AudioSeparator)
+
+    @property
+    def _prefix(self):
+        return "separator__" if self._holds_waves else ""
+
+    def _check(self, X, y="no_validation", *, reset):
+        check = check_utterances if self._holds_waves else check_frames
+        return check(self, X, y, reset=reset)
+
+    def _complete(self):
+        return changed_copy(self, {"separator": SupervisedSeparator()} if self.separator is None else {})
+
     def _make_separator(self):
         """Return an unfitted separator with a seed."""
-        separator = SupervisedSeparator() if self.separator is None else clone(self.separator)
-        if self._holds_waves and separator.separator is None:
-            separator.set_params(separator=SupervisedSeparator())
+        separator = clone(self._complete().separator)
+        if self._holds_waves:
+            separator = separator._complete()
         if not isinstance(separator.separator if self._holds_waves else separator, SupervisedSeparator):
             raise ValueError(
                 f"separator must be a SupervisedSeparator, or an AudioSeparator around one, got {self.separator!r}."
             )
         # a number is passed on as it is, so that the scores are those of the separator with this number
-        is_number = isinstance(self.random_state, Integral)
-        return seed_if_unseeded(separator, self.random_state if is_number else derive_seed(self.random_state))
+        return seed_if_unseeded(separator, as_seed(self.random_state))
 
-    def _grid(self, separator, prefix):
+    def _grid(self, separator):
         """Return the values to try by parameter, after checking them."""
-        grid = {f"{prefix}critic_weight": list(self.critic_weights)}
+        grid = {f"{self._prefix}critic_weight": list(self.critic_weights)}
         if self.mask_exponents is not None:
-            grid[f"{prefix}mask_exponent"] = list(self.mask_exponents)
+            grid[f"{self._prefix}mask_exponent"] = list(self.mask_exponents)
         for name, values in grid.items():
             if not values:
                 raise ValueError(f"There is no value of {name} to try.")
             for value in values:
                 candidate = clone(separator).set_params(**{name: value})
-                (candidate.separator if prefix else candidate)._validate_params()
+                (candidate.separator if self._holds_waves else candidate)._validate_params()
         return grid
 
-    def _split(self, X, labels, codes, groups, unit):
-        if groups is not None:
-            check_consistent_length(X, groups)
-            if get_config()["enable_metadata_routing"]:
-                groups = process_routing(self, "fit", groups=groups).splitter.split.get("groups")
-        folds = make_splitter(self.cv, labels, codes, groups, unit=unit).split(X, codes, groups)
-        return [(as_indices(train), as_indices(test)) for train, test in folds]
+    def _groups_to_split(self, X, groups):
+        if groups is None:
+            return None
+        check_consistent_length(X, groups)
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", groups=groups).splitter.split.get("groups")
+        return groups
 
     def _scorer(self):
-        """Return the scorer after checking that it has the metric that is to choose."""
-        scorer = get_scorer(self.scoring)
+        """Return the scorer, ``None`` for the separator's own, after checking that it has the metric that chooses."""
+        scorer = None if self.scoring is None else get_scorer(self.scoring)
         if isinstance(scorer, SeparationScorer):
             self._check_metric([scorer.metrics] if isinstance(scorer.metrics, str) else scorer.metrics)
-        elif self.scoring is None:
+        elif scorer is None:
             self._check_metric(["score"])
         return scorer
 
@@ -276,18 +304,36 @@ class SupervisedSeparatorCV(ChosenSeparator):
         if isinstance(self.refit, str) and self.refit not in names:
             raise ValueError(f"refit={self.refit!r} is none of the metrics {list(names)}.")
 
-    def _metric(self):
+    def _metric(self, results):
         """Return the name of the metric that chooses, or the first one if a function does."""
-        names = [key.removeprefix("rank_test_") for key in self.cv_results_ if key.startswith("rank_test_")]
-        if names == ["score"]:
-            return "score"
-        self._check_metric(names)
-        return self.refit if isinstance(self.refit, str) else names[0]
+        names = [key.removeprefix("rank_test_") for key in results if key.startswith("rank_test_")]
+        if names != ["score"]:
+            self._check_metric(names)
+        return self.refit if self.refit in names else names[0]
 
-    def _choose(self):
-        metric = self._metric()
-        results = self.cv_results_
-        chosen = self.refit(results) if callable(self.refit) else results[f"rank_test_{metric}"].argmin()
-        self.best_index_, self.multimetric_ = int(chosen), metric != "score"
-        self.best_params_ = results["params"][self.best_index_]
-        self.best_score_ = float(results[f"mean_test_{metric}"][self.best_index_])
+    def _choose(self, results):
+        for name, means in results.items():
+            if name.startswith("mean_test_") and np.isnan(means).any():
+                worst = results["params"][int(np.isnan(means).argmax())]
+                raise ValueError(f"The scorer gave no number ({name.removeprefix('mean_test_')}) for {worst}.")
+        if callable(self.refit):
+            return int(self.refit(results))
+        return int(results[f"rank_test_{self._metric(results)}"].argmin())
+
+    def _acting(self):
+        return nested_acting(self._complete().separator)
+
+    def _with(self, changes):
+        return nested_now(self.separator_, changes)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._complete().separator)
+        tags.input_tags.positive_only = inner.input_tags.positive_only
+        tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
+        return tags
+
+
+def _train(separator, X, y, rows):
+    """Train on some rows, so that a cache has what the search over candidates asks for."""
+    separator.fit([X[i] for i in rows] if isinstance(X, list) else X[rows], y[rows])

@@ -9,11 +9,11 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_gass._networks import ACTIVATIONS, FrameEncoder
 from sklearn_gass._validation import Interval, StrOptions, check_frames
 from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.networks import ACTIVATIONS, PENALTY_EVERY, FrameEncoder, check_widths
 from sklearn_gass.source_models._autoencoder import AutoencoderTrainee, descend, variational_loss
-from sklearn_gass.source_models._neural import BaseNeuralSourceModel, check_widths
+from sklearn_gass.source_models._neural import BaseNeuralSourceModel
 
 
 class BaseAdversarialSourceModel(BaseNeuralSourceModel):
@@ -67,7 +67,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         check_is_fitted(self)
         frames = torch.tensor(check_frames(self, X, reset=False))
         with torch.no_grad():
-            return self._decoder(frames.dtype).critic(frames / self.scale_).numpy()
+            return self.decoder(frames.dtype).critic(frames / self.scale_).numpy()
 
     def _make_networks(self, n_bins, generator=None):
         networks = super()._make_networks(n_bins, generator)
@@ -163,7 +163,7 @@ class _AdversarialTrainee(nn.Module):
         if self.n_steps % self.period == 0:
             for _ in range(self.model.n_critic):
                 self.critic_loss = self._update_critic(len(frames), generator)
-            # critics that speak seldom speak louder
+            # the critic trains on some steps only, with its loss multiplied accordingly
             losses.append(self.period * self._adversarial_loss(len(frames), generator))
         if self.model.reconstruction_weight:
             losses.append(self.model.reconstruction_weight * self._reconstruction_loss(frames, generator))
@@ -174,13 +174,13 @@ class _AdversarialTrainee(nn.Module):
 
     def _update_critic(self, n_frames, generator):
         rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=generator.device)
-        real, critic = self.model._augment(self.frames[rows], generator), self.networks["critic"]
+        real, critic = self.model.augment(self.frames[rows], generator), self.networks["critic"]
         critic.requires_grad_(True)
         with torch.no_grad():
             fake = self.networks["decoder"](self.model._base_latents(n_frames, generator))
         real_scores, fake_scores = critic(torch.cat([real, fake])).split(n_frames)
         loss = objective = self.model._critic_loss(real_scores, fake_scores)
-        if self.n_critic_steps % _PENALTY_EVERY == 0:
+        if self.n_critic_steps % PENALTY_EVERY == 0:
             penalty = self.model._penalty(critic, real, fake, generator)
             objective = loss if penalty is None else loss + self.model.penalty_weight * penalty
         self.n_critic_steps += 1
@@ -207,6 +207,3 @@ class _CriticTrainee(_AdversarialTrainee):
     def update(self, frames, generator):
         """Take a step of the critic."""
         return {"loss": self._update_critic(len(frames), generator)}
-
-
-_PENALTY_EVERY = 2  # a penalty on every second step is as good as on each, at half the cost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -11,11 +11,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Density
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_gass._decoder import Decoder
-from sklearn_gass._inference import Inference, infer
 from sklearn_gass._random import torch_generator
 from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context
 from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.engine import Decoder, Inference, Problem, infer
 
 
 class BaseSourceModel(
@@ -23,8 +22,27 @@ class BaseSourceModel(
 ):
     """Base of all generative models of the magnitude frames of one sound source.
 
-    A subclass implements `_train`, which sets fitted attributes (plain numpy arrays) from scaled frames, `_decoder`,
-    which hands the fitted model to the latent engine, and `_draw_latents`.
+    It validates, scales, samples and scores. A subclass has the parameters `n_components`, `beta_loss`, `max_iter` and
+    `random_state`, and implements three methods:
+
+    - `_train` sets the fitted attributes, plain numpy arrays among them `n_iter_`, from frames of mean magnitude 1;
+    - `decoder` hands the fitted model to whoever separates with it;
+    - `_draw_latents` draws latents for `sample`.
+
+    Attributes
+    ----------
+    scale_ : float
+        Mean training magnitude, the model's unit.
+    n_iter_ : int
+        Updates or epochs that training took.
+    n_features_in_ : int
+        Number of bins.
+    feature_names_in_ : ndarray of shape (n_bins,)
+        Names of the bins; only if `X` had string column names.
+
+    See Also
+    --------
+    sklearn_gass.engine.Decoder : What `decoder` returns.
     """
 
     _parameter_constraints: dict = {
@@ -67,18 +85,45 @@ class BaseSourceModel(
         """Set the fitted attributes from frames in the model's unit (mean magnitude 1)."""
 
     @abstractmethod
-    def _decoder(self, dtype: torch.dtype, device: str = "cpu") -> Decoder:
-        """Return the frozen decoder of the fitted model."""
+    def decoder(self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Decoder:
+        """Return the fitted model as a frozen decoder: pure functions of tensors, which separation works with.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, default=torch.float32
+            Floating type that the decoder's functions have to work in.
+        device : torch.device or str, default="cpu"
+            Where its tensors are to be.
+
+        Returns
+        -------
+        decoder : Decoder
+            How to generate frames from latents, from which latents to start for a frame, the prior's energy, and a
+            critic if the model has one.
+        """
 
     @abstractmethod
     def _draw_latents(self, n_samples: int, generator: torch.Generator, spread: float) -> torch.Tensor:
         """Draw latents, shape (n_samples, n_components), of an encoder's posteriors at a share of their deviation."""
 
-    def _augment(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Return random variations of training frames, as the model wants to see them in training."""
+    def augment(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return random variations of training frames, for this model's training and for what learns from mixtures.
+
+        Parameters
+        ----------
+        frames : Tensor of shape (n_frames, n_bins)
+            Magnitude frames in any unit.
+        generator : torch.Generator
+            Source of the variations, on the device of the frames.
+
+        Returns
+        -------
+        varied : Tensor of shape (n_frames, n_bins)
+            The frames themselves, unless a model varies them.
+        """
         return frames
 
-    def sample(self, n_samples=1, random_state=None, *, output_noise=True):
+    def sample(self, n_samples=1, random_state=None, *, output_noise=True, spread=0.5):
         """Generate frames.
 
         Parameters
@@ -91,6 +136,10 @@ class BaseSourceModel(
             Draw from the output distribution around each generated frame; ``False`` returns its mean, which is
             smoother than any real frame. The distribution is the empirical one: quotients of training frames and their
             reconstructions, taken from frames about as loud.
+        spread : float, default=0.5
+            How far latents scatter around the codes of training frames, in standard deviations of the encoder's
+            posteriors. 0 stays at the codes; 1 draws more varied and less natural frames. Models without such
+            posteriors do not use it.
 
         Returns
         -------
@@ -100,19 +149,17 @@ class BaseSourceModel(
         Raises
         ------
         ValueError
-            If `n_samples` is not a positive integer.
+            If `n_samples` is not a positive integer, or `spread` is negative or not finite.
         """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
-        seed = self.random_state if random_state is None else random_state
-        return self._sample(int(n_samples), seed, output_noise, spread=_SPREAD)
-
-    def _sample(self, n_samples, random_state, output_noise, spread):
-        generator = torch_generator(random_state)
+        if not (isinstance(spread, Real) and 0 <= float(spread) < np.inf):
+            raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
+        generator = torch_generator(self.random_state if random_state is None else random_state)
         with torch.no_grad():
-            latents = self._draw_latents(n_samples, generator, spread)
-            frames = self._decoder(latents.dtype).generate(latents)
+            latents = self._draw_latents(int(n_samples), generator, float(spread))
+            frames = self.decoder(latents.dtype).generate(latents)
             if output_noise:
                 frames = frames * self._draw_residuals(frames, generator)
         return frames.mul_(self.scale_).numpy()
@@ -174,7 +221,7 @@ class BaseSourceModel(
             )
         with torch.no_grad():
             latents = torch.tensor(latents)
-            return self._decoder(latents.dtype).generate(latents).mul_(self.scale_).numpy()
+            return self.decoder(latents.dtype).generate(latents).mul_(self.scale_).numpy()
 
     def score_samples(self, X):
         """Score each frame: the higher, the better the model explains it.
@@ -212,7 +259,7 @@ class BaseSourceModel(
     def _infer(self, X) -> Inference:
         check_is_fitted(self)
         frames = torch.tensor(check_frames(self, X, reset=False))
-        return infer(frames, [self._decoder(frames.dtype)], beta_loss=self.beta_loss)
+        return infer(frames, Problem([self.decoder(frames.dtype)], self.beta_loss, frames.shape[1], frames.dtype))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -226,7 +273,6 @@ def spread_rows(n_rows: int, n_kept: int) -> torch.Tensor:
     return torch.linspace(0, n_rows - 1, min(n_rows, n_kept)).round().long()
 
 
-_SPREAD = 0.5  # residuals of the codes' reconstructions already hold part of what posteriors leave open
 N_KEPT = 1000  # training frames whose codes and residuals are kept for `sample`
 _FLOOR = 1e-3  # in units of the mean magnitude, keeps the residuals of silent bins bounded
 _LARGEST_RESIDUAL = 6e4  # fits into half precision

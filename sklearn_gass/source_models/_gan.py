@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from sklearn_gass._networks import slopes
+from sklearn_gass.networks import slopes
 from sklearn_gass.source_models._adversarial import BaseAdversarialSourceModel
 
 

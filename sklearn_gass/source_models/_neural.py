@@ -8,19 +8,20 @@ from numbers import Integral, Real
 import torch
 from torch import nn
 
-from sklearn_gass._decoder import Decoder
-from sklearn_gass._networks import (
+from sklearn_gass._validation import Interval, StrOptions
+from sklearn_gass.engine import Decoder
+from sklearn_gass.networks import (
     ACTIVATIONS,
     FrameDecoder,
     FrameEncoder,
     StateDict,
     check_device,
+    check_widths,
     from_arrays,
     load_arrays,
     to_arrays,
     warp_frequencies,
 )
-from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
 
 
@@ -88,7 +89,21 @@ class BaseNeuralSourceModel(BaseSourceModel):
     def _fit_networks(self, networks, frames, generator):
         self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
 
-    def _augment(self, frames, generator):
+    def augment(self, frames, generator):
+        """Return training frames with their frequency axes warped at random, by up to `frequency_warp` octaves.
+
+        Parameters
+        ----------
+        frames : Tensor of shape (n_frames, n_bins)
+            Magnitude frames in any unit.
+        generator : torch.Generator
+            Source of the warps, on the device of the frames.
+
+        Returns
+        -------
+        varied : Tensor of shape (n_frames, n_bins)
+            Warped frames.
+        """
         return warp_frequencies(frames, self.frequency_warp, generator)
 
     def _describe(self, networks, frames):
@@ -98,19 +113,19 @@ class BaseNeuralSourceModel(BaseSourceModel):
         self.codes_ = codes.cpu().numpy()
         self._set_residuals(frames[rows], networks["decoder"](codes[:, : self.n_components]))
 
-    def _run(self, trainee, frames, generator, history, **options):
-        from sklearn_gass._training import train  # skorch is slow to import
+    def _run(self, trainee, frames, generator, history, *, max_iter=None, **options):
+        from sklearn_gass.networks._training import FrameBatches, train  # skorch is slow to import
 
         settings = {
-            "max_iter": self.max_iter,
-            "augment": self._augment,
             "average": self.weight_average,
             "decay": self.learning_rate == "linear",
             "callbacks": self.callbacks,
             "verbose": self.verbose,
             **options,
         }
-        train(trainee, frames, generator=generator, batch_size=self.batch_size, history=history, **settings)
+        n_epochs = self.max_iter if max_iter is None else max_iter
+        batches = FrameBatches(frames, n_epochs, batch_size=self.batch_size, generator=generator, augment=self.augment)
+        train(trainee, batches, generator=generator, history=history, **settings)
 
     def _optimiser(self, parameters, learning_rate):
         if self.solver == "rmsprop":
@@ -133,7 +148,21 @@ class BaseNeuralSourceModel(BaseSourceModel):
                 "fit it again, without warm_start."
             )
 
-    def _decoder(self, dtype, device="cpu"):
+    def decoder(self, dtype=torch.float32, device="cpu"):
+        """Return the fitted model as a frozen decoder.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, default=torch.float32
+            Floating type that the decoder's functions have to work in.
+        device : torch.device or str, default="cpu"
+            Where its tensors are to be.
+
+        Returns
+        -------
+        decoder : Decoder
+            Generator, encoder and prior, and the critic if the model has one.
+        """
         networks = self._frozen_networks(dtype, device)
         k, weight = self.n_components, self.latent_weight
         return Decoder(
@@ -154,17 +183,3 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
-
-
-def check_widths(name, widths):
-    """Return the widths of hidden layers as a list of int; a single int is one layer.
-
-    Raises
-    ------
-    ValueError
-        If one is not an integer of at least 1.
-    """
-    widths = [widths] if isinstance(widths, Integral) else list(widths)
-    if not all(isinstance(width, Integral) and int(width) >= 1 for width in widths):
-        raise ValueError(f"{name} must hold integers of at least 1, got {widths}.")
-    return [int(width) for width in widths]

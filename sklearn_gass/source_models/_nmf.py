@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from scipy.special import polygamma, psi
 
-from sklearn_gass._decoder import Decoder, LinearPart, no_energy
-from sklearn_gass._multiplicative import GammaPrior, solve_activations, update_activations, update_components
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.engine import Decoder, GammaPrior, LinearPart, no_energy
+from sklearn_gass.engine._multiplicative import solve_activations, update_activations, update_components
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
 
 
@@ -161,7 +161,21 @@ class NMFSourceModel(BaseSourceModel):
         self.reconstruction_err_ = error_of(factors, constant=True)
         return factors
 
-    def _decoder(self, dtype, device="cpu"):
+    def decoder(self, dtype=torch.float32, device="cpu"):
+        """Return the fitted model as a frozen linear decoder.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, default=torch.float32
+            Floating type that the decoder's functions have to work in.
+        device : torch.device or str, default="cpu"
+            Where its tensors are to be.
+
+        Returns
+        -------
+        decoder : Decoder
+            Templates, and the prior of their activations if there is one.
+        """
         components = torch.tensor(self.components_, dtype=dtype, device=device)
         prior = None
         if self.prior == "gamma":

@@ -7,8 +7,8 @@ from numbers import Real
 import torch
 from torch.nn import functional
 
-from sklearn_gass._networks import slopes
 from sklearn_gass._validation import Interval, StrOptions
+from sklearn_gass.networks import gradient_penalty
 from sklearn_gass.source_models._adversarial import BaseAdversarialSourceModel
 
 
@@ -214,9 +214,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
     def _penalty(self, critic, real, fake, generator):
         if self.penalty != "gradient":
             return None
-        share = torch.rand(len(real), 1, generator=generator, device=real.device)
-        between = torch.lerp(torch.log1p(fake), torch.log1p(real), share)
-        return (slopes(critic, between).norm(dim=1) - 1).square().mean()
+        return gradient_penalty(critic, torch.log1p(real), torch.log1p(fake), generator)
 
     def _constrain(self, critic):
         with torch.no_grad():

@@ -1,16 +1,16 @@
-"""The loop that trains neural source models: a private skorch net over one tensor of frames.
+"""The loop that trains all networks of the library: a private skorch net over batches of frames.
 
-What is done with a minibatch is the business of a `Trainee`; the net brings epochs, history and callbacks, lets
-learning rates fall linearly to zero, and keeps the last finite weights. Nets live only inside `fit`, and this module is
-imported only there, since skorch takes a while to load.
+What is done with a batch is the business of a `Trainee`; the net brings epochs, history and callbacks, lets learning
+rates fall linearly to zero, and keeps the last finite weights. Nets live only inside `fit`, and this module is imported
+only there, since skorch takes a while to load.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dis
 import math
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -24,25 +24,69 @@ from torch import Tensor, nn
 
 
 class Trainee(Protocol):
-    """A module whose networks learn together from minibatches of frames."""
+    """A module whose networks learn together from batches."""
 
     optimisers: Sequence[torch.optim.Optimizer]
 
-    def update(self, frames: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def update(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:
         """Take one training step; return its losses by name, ``"loss"`` among them, without gradients."""
 
     def evaluate(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean loss of held-out frames; only for trainees that have such a criterion."""
 
 
+class Batches(Protocol):
+    """What is trained on: iterating gives the batches of the next epoch."""
+
+    n_epochs: int
+    n_steps: int
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches of the next epoch."""
+
+
+class FrameBatches:
+    """Shuffled minibatches by indexing; a last short one is left out unless it is the only one.
+
+    Parameters
+    ----------
+    frames : Tensor of shape (n_frames, n_bins)
+        Training frames.
+    n_epochs : int
+        Epochs of the whole training.
+    batch_size : int
+        Frames in a batch.
+    generator : torch.Generator
+        Source of the order and of the variations, on the device of the frames.
+    augment : callable
+        From a minibatch and the generator to random variations of it.
+    """
+
+    def __init__(
+        self,
+        frames: Tensor,
+        n_epochs: int,
+        *,
+        batch_size: int,
+        generator: torch.Generator,
+        augment: Callable[[Tensor, torch.Generator], Tensor],
+    ) -> None:
+        self.frames, self.n_epochs, self.size = frames, n_epochs, min(batch_size, len(frames))
+        self.generator, self.augment = generator, augment
+        self.n_steps = n_epochs * (len(frames) // self.size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = torch.randperm(len(self.frames), generator=self.generator, device=self.frames.device)
+        for batch in order[: len(order) // self.size * self.size].split(self.size):
+            yield self.augment(self.frames[batch], self.generator)
+
+
 def train(
     trainee: Trainee,
-    frames: Tensor,
+    batches: Batches,
     *,
     generator: torch.Generator,
-    max_iter: int,
-    batch_size: int,
-    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    history: list[dict[str, Any]],
     held_out: Tensor | None = None,
     tol: float = 0.0,
     n_iter_no_change: int | None = None,
@@ -50,24 +94,19 @@ def train(
     callbacks: Sequence[Any] | None = None,
     verbose: int = 0,
     decay: bool = True,
-    history: list[dict[str, Any]],
 ) -> None:
     """Train a module in place.
 
     Parameters
     ----------
     trainee : Trainee
-        What is trained, on the device of the frames.
-    frames : Tensor of shape (n_frames, n_bins)
-        Training frames.
+        What is trained, on the device of the batches.
+    batches : Batches
+        What it is trained on, for as many epochs and steps as they say.
     generator : torch.Generator
-        Source of all randomness, on the device of the frames.
-    max_iter : int
-        Epochs at most.
-    batch_size : int
-        Frames per step.
-    augment : callable or None, default=None
-        From a minibatch and the generator to random variations of it, which are trained on instead.
+        Source of the randomness of steps, on the device of the batches.
+    history : list of dict
+        What is recorded of each epoch, losses and seconds, is appended here, also if training is interrupted.
     held_out : Tensor of shape (n_held_out, n_bins) or None, default=None
         Frames whose loss is watched instead of the training loss.
     tol : float, default=0.0
@@ -77,13 +116,11 @@ def train(
     average : float, default=0.0
         Decay of a running average of the weights, which replaces the last weights at the end; 0 keeps these.
     callbacks : sequence of skorch callbacks or None, default=None
-        Called as in skorch.
+        Called as in skorch. One that raises KeyboardInterrupt, as skorch's EarlyStopping does, ends the training.
     verbose : int, default=0
         If not 0, skorch prints a line per epoch.
     decay : bool, default=True
-        Whether learning rates fall linearly to zero over `max_iter` epochs.
-    history : list of dict
-        What is recorded of each epoch, losses and seconds, is appended here, also if training is interrupted.
+        Whether learning rates fall linearly to zero over all steps.
 
     Warns
     -----
@@ -94,27 +131,24 @@ def train(
     if n_iter_no_change is not None:
         monitor = "train_loss" if held_out is None else "valid_loss"
         stopping.append(_StopOnPlateau(monitor, patience=n_iter_no_change, tol=tol))
-    net = _FrameNet(
+    net = _Net(
         trainee,
         generator=generator,
-        augment=augment,
         held_out=held_out,
         average=average,
         decay=decay,
-        max_epochs=max_iter,
-        batch_size=batch_size,
+        max_epochs=batches.n_epochs,
         callbacks=[*stopping, *(callbacks or ())],
         verbose=verbose,
     )
-    net.run(frames, history)
+    net.run(batches, history)
 
 
-class _FrameNet(NeuralNet):
-    """A skorch net whose data is one tensor and whose step belongs to the trainee."""
+class _Net(NeuralNet):
+    """A skorch net whose batches come ready-made and whose step belongs to the trainee."""
 
-    def __init__(self, module, *, generator, augment, held_out, average, decay, **kwargs):
+    def __init__(self, module, *, generator, held_out, average, decay, **kwargs):
         self.generator = generator
-        self.augment = augment
         self.held_out = held_out
         self.average = average
         self.decay = decay
@@ -133,28 +167,32 @@ class _FrameNet(NeuralNet):
         return X, self.held_out
 
     def get_iterator(self, dataset, training=False):
-        return _Batches(dataset, self.batch_size, self.generator) if training else [dataset]
+        return dataset if training else [dataset]
 
     def notify(self, method_name, **cb_kwargs):
         try:
             return super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interruption:
-            # skorch's callbacks end training by raising this themselves; a signal interrupts some other instruction
-            if _is_explicit(interruption):
-                raise _StoppedError from interruption
-            raise
+            # by skorch's own rule a callback ends training with this; a signal is passed on
+            if self.interrupts_.came:
+                raise
+            raise _StoppedError from interruption
 
-    def run(self, frames: Tensor, history: list[dict[str, Any]]) -> None:
+    def run(self, batches: Batches, history: list[dict[str, Any]]) -> None:
         """Train; unlike ``fit``, pass an interruption on, with the last finite weights in place."""
         self.initialize()
-        self.n_steps_ = self.max_epochs * len(self.get_iterator(frames, training=True))
+        self.n_steps_ = batches.n_steps
         self.first_rates_ = [optimiser.param_groups[0]["lr"] for optimiser in self.module_.optimisers]
         self.step_ = 0
         self.averaged_ = [p.detach().clone() for p in self.module_.parameters()] if self.average else None
+        with _Interrupts() as self.interrupts_:
+            self._train(batches, history)
+
+    def _train(self, batches, history):
         diverged = False
         try:
-            self.notify("on_train_begin", X=frames, y=None)
-            self.fit_loop(frames)
+            self.notify("on_train_begin", X=batches, y=None)
+            self.fit_loop(batches)
         except _StoppedError:
             pass
         except _NotFiniteError:
@@ -172,14 +210,12 @@ class _FrameNet(NeuralNet):
                 for epoch in self.history
             ]
         with contextlib.suppress(_StoppedError):
-            self.notify("on_train_end", X=frames, y=None)
+            self.notify("on_train_end", X=batches, y=None)
 
     def train_step(self, batch, **fit_params):
         remaining = 1 - self.step_ / self.n_steps_ if self.decay else 1.0
         for optimiser, rate in zip(self.module_.optimisers, self.first_rates_, strict=True):
             optimiser.param_groups[0]["lr"] = rate * remaining
-        if self.augment is not None:
-            batch = self.augment(batch, self.generator)
         losses = self.module_.update(batch, self.generator)
         self.step_ += 1
         if self.averaged_ is not None:
@@ -203,21 +239,6 @@ class _FrameNet(NeuralNet):
                     for parameter, weight in zip(self.module_.parameters(), weights, strict=True):
                         parameter.copy_(weight)
                 return
-
-
-class _Batches:
-    """Shuffled minibatches by indexing; a last short one is left out unless it is the only one."""
-
-    def __init__(self, frames: Tensor, batch_size: int, generator: torch.Generator) -> None:
-        self.frames, self.size, self.generator = frames, min(batch_size, len(frames)), generator
-
-    def __len__(self) -> int:
-        return len(self.frames) // self.size
-
-    def __iter__(self) -> Iterator[Tensor]:
-        order = torch.randperm(len(self.frames), generator=self.generator, device=self.frames.device)
-        for batch in range(len(self)):
-            yield self.frames[order[batch * self.size : (batch + 1) * self.size]]
 
 
 class _StoppedError(Exception):
@@ -263,15 +284,27 @@ class _KeepFinite(Callback):
         self.weights = [p.detach().clone() for p in weights]
 
 
-def _is_explicit(error: BaseException) -> bool:
-    """Tell whether an exception comes from a ``raise`` statement, not from a signal."""
-    handler = getattr(signal.getsignal(signal.SIGINT), "__code__", None)  # an application's own may raise it, too
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-        if last.tb_frame.f_code is handler:
-            return False
-    return last is not None and last.tb_frame.f_code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+class _Interrupts:
+    """Notice Ctrl-C while training runs in the main thread, and leave it to whoever handles it."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._handler: Any = None
+
+    def __enter__(self) -> _Interrupts:
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            self._handler = handler
+            signal.signal(signal.SIGINT, self._notice)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+
+    def _notice(self, number: int, frame: Any) -> None:
+        self.came = True
+        self._handler(number, frame)
 
 
 def _all_finite(weights: Sequence[Tensor]) -> bool:

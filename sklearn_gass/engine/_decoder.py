@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sklearn_gass._multiplicative import GammaPrior
+from sklearn_gass.engine._multiplicative import GammaPrior
 
 
 def no_energy(latents: Tensor) -> Tensor:

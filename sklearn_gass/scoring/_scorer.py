@@ -1,15 +1,4 @@
-"""Scores for searches: how well an estimator separates mixtures of held-out recordings, in decibels.
-
-Everything that chooses parameters by a score can use them: ``scoring=`` of scikit-learn's searches and of
-:class:`~sklearn_gass.SupervisedSeparatorCV`, or a call inside the objective of another optimiser. Mixtures are made
-from the held-out utterances only, the n-th utterance of each source in the n-th mixture, so that all candidates are
-scored on the same ones.
-
-Metrics are those of :mod:`sklearn_gass.metrics`: ``"sdr"``, ``"sir"`` and ``"sar"`` of BSS eval, ``"si_sdr"``, and the
-improvements over the mixture ``"sdr_improvement"``, ``"sir_improvement"`` and ``"si_sdr_improvement"``. Frames have no
-phase, so BSS eval is not defined for them: their ``"sdr"`` is the ratio of each source's energy to that of its error,
-in magnitudes, and ``"sir"`` and ``"sar"`` are refused.
-"""
+"""Scorers for searches."""
 
 from __future__ import annotations
 
@@ -22,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass.metrics import bss_eval, si_sdr
-
-__all__ = ["METRICS", "SeparationScorer", "get_scorer"]
+from sklearn_gass.scoring._mixtures import make_frame_mixtures, make_wave_mixtures
 
 _IMPROVEMENT = "_improvement"
 METRICS = ("sdr", "sir", "sar", "si_sdr", "sdr_improvement", "sir_improvement", "si_sdr_improvement")
@@ -121,7 +110,7 @@ class SeparationScorer:
             If a source does not occur in `y`, or one occurs that was not fitted, if a metric is not defined for
             frames, or if a recording is silent or too short for the metric.
         """
-        while not hasattr(estimator, "_held_out_mixtures"):
+        while not hasattr(estimator, "separate"):
             if isinstance(estimator, Pipeline):
                 X = estimator[:-1].transform(X) if len(estimator) > 1 else X
                 estimator = estimator[-1]
@@ -131,14 +120,24 @@ class SeparationScorer:
                 raise TypeError(
                     f"{type(estimator).__name__} is no separator of this library, which alone can be scored."
                 )
+        check_is_fitted(estimator)
+        # only what separates waveforms can do so piece by piece
+        make = make_wave_mixtures if hasattr(estimator, "separate_blocks") else make_frame_mixtures
         scores: dict[str, list[float]] = {name: [] for name in self._names}
         for level in self._levels:
-            for mixture, references in estimator._held_out_mixtures(X, y, level):
-                values = _evaluate(references, estimator._separate(mixture), mixture, self._names)
+            for mixture, references in make(X, y, snr=level, labels=estimator.classes_):
+                estimates = np.asarray(estimator.separate(_as_given(mixture, X)))
+                values = _evaluate(references, estimates, mixture, self._names)
                 for name in scores:
                     scores[name].append(float(np.mean(values[name])))
         means = {name: float(np.mean(values)) for name, values in scores.items()}
         return means[self.metrics] if isinstance(self.metrics, str) else means
+
+
+def _as_given(mixture: NDArray[Any], X: Any) -> Any:
+    """Return a mixture of frames in a data frame with the columns of `X` if that is one."""
+    columns = getattr(X, "columns", None)
+    return mixture if columns is None else type(X)(dict(zip(columns, mixture.T, strict=True)))
 
 
 def get_scorer(scoring: str | Sequence[str] | Callable[..., Any] | None) -> Callable[..., Any]:

@@ -1,0 +1,112 @@
+"""What starts and critics share that train a network on synthetic mixtures."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_gass._random import as_seed
+from sklearn_gass._validation import Interval, fit_context
+from sklearn_gass.engine import CleanSource, MixtureBatches, Problem
+from sklearn_gass.networks import from_arrays, to_arrays
+
+
+class MixtureLearner:
+    """Base of estimators whose `fit` trains a network on mixtures of clean training frames.
+
+    A subclass has the parameters below, and implements `_make_network` and `_make_trainee`.
+    """
+
+    max_iter: int
+    batch_size: int
+    levels: Any
+    callbacks: list | None
+    verbose: int
+    random_state: Any
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Integral],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "levels": ["array-like"],
+        "callbacks": [list, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    @abstractmethod
+    def _make_network(self, problem: Problem, generator: torch.Generator | None = None) -> nn.Module:
+        """Return the network, with zero weights if there is no generator."""
+
+    @abstractmethod
+    def _make_trainee(self, network: Any, problem: Problem) -> Any:
+        """Return what is trained; the network is on the problem's device."""
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, problem: Problem, sources: list[CleanSource]) -> MixtureLearner:
+        """Train the network.
+
+        Parameters
+        ----------
+        problem : Problem
+            Frozen decoders of the fitted source models, the divergence, and the start if there is one.
+        sources : list of CleanSource
+            Clean frames of each source, in the order of the problem's decoders and in its unit.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a width is no integer of at least 1, or `levels` is no pair of finite numbers in rising order.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training diverged; the last finite weights are kept.
+        """
+        from sklearn_gass.networks._training import train  # skorch is slow to import
+
+        seed = as_seed(self.random_state)
+        generator = torch.Generator(problem.device).manual_seed(seed)
+        network = self._make_network(problem, torch.Generator().manual_seed(seed)).to(problem.device)
+        batches = MixtureBatches(
+            sources, self.max_iter, batch_size=self.batch_size, levels=check_levels(self.levels), generator=generator
+        )
+        history: list[dict] = []
+        train(
+            self._make_trainee(network, problem),
+            batches,
+            generator=generator,
+            history=history,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+        )
+        self.weights_, self.history_ = to_arrays(network), history
+        return self
+
+    def _frozen_network(self, problem: Problem) -> nn.Module:
+        return from_arrays(self._make_network(problem), self.weights_, problem.dtype, problem.device)
+
+
+def check_levels(levels: Any) -> tuple[float, float]:
+    """Return the lowest and the highest gain of a source in dB.
+
+    Raises
+    ------
+    ValueError
+        If `levels` is no pair of finite numbers in rising order.
+    """
+    pair = [float(level) for level in np.ravel(levels)]
+    if len(pair) != 2 or not np.isfinite(pair).all() or pair[0] > pair[1]:
+        raise ValueError(f"levels must be the lowest and the highest gain of a source in dB, got {levels!r}.")
+    return pair[0], pair[1]

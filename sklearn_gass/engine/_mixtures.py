@@ -1,0 +1,100 @@
+"""Synthetic mixtures of clean training frames, from which starts and critics learn what separation meets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_STEPS_PER_EPOCH = 100
+
+
+@dataclass(frozen=True)
+class CleanSource:
+    """Clean frames of one source to draw training mixtures from.
+
+    Attributes
+    ----------
+    frames : Tensor of shape (n_frames, n_bins)
+        Frames of one source, in the unit of the problem.
+    augment : callable
+        From a batch of frames and a generator to random variations of them.
+    """
+
+    frames: Tensor
+    augment: Callable[[Tensor, torch.Generator], Tensor]
+
+    def draw(self, n_frames: int, levels: tuple[float, float], generator: torch.Generator) -> Tensor:
+        """Return random frames, of shape (n_frames, n_bins), at random levels between two bounds in dB."""
+        device = self.frames.device
+        rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=device)
+        low, high = levels
+        gains = low + (high - low) * torch.rand(n_frames, 1, generator=generator, device=device)
+        return self.augment(self.frames[rows], generator) * 10 ** (gains / 20)
+
+
+class MixtureBatches:
+    """Batches of mixtures for a number of training steps, in epochs of 100 steps.
+
+    Iterating gives the batches of the next epoch: tuples of a mixture of shape (batch_size, n_bins) and the list of
+    its sources' frames.
+
+    Parameters
+    ----------
+    sources : sequence of CleanSource
+        Clean frames of each source.
+    n_steps : int
+        Batches of the whole training.
+    batch_size : int
+        Mixture frames in a batch.
+    levels : (float, float)
+        Bounds of each source's random gain in dB.
+    generator : torch.Generator
+        Source of frames, levels and phases, on the device of the frames.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[CleanSource],
+        n_steps: int,
+        *,
+        batch_size: int,
+        levels: tuple[float, float],
+        generator: torch.Generator,
+    ) -> None:
+        self.sources, self.n_steps, self.batch_size = sources, n_steps, batch_size
+        self.levels, self.generator = levels, generator
+        self.n_epochs = math.ceil(n_steps / _STEPS_PER_EPOCH)
+        self._n_left = n_steps
+
+    def __iter__(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        n_steps = min(_STEPS_PER_EPOCH, self._n_left)
+        self._n_left -= n_steps
+        for _ in range(n_steps):
+            parts = [source.draw(self.batch_size, self.levels, self.generator) for source in self.sources]
+            yield add_up(parts, self.generator), parts
+
+
+def add_up(parts: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """Return magnitudes of the sum of frames whose phases are independent and uniform.
+
+    Parameters
+    ----------
+    parts : sequence of Tensor of shape (n_frames, n_bins)
+        Magnitudes of each source.
+    generator : torch.Generator
+        Source of the phases.
+
+    Returns
+    -------
+    mixture : Tensor of shape (n_frames, n_bins)
+        Magnitudes of the mixture.
+    """
+    real, imaginary = parts[0], torch.zeros_like(parts[0])
+    for part in parts[1:]:  # only differences of phases matter
+        phase = 2 * math.pi * torch.rand(part.shape, generator=generator, device=part.device)
+        real, imaginary = real + part * torch.cos(phase), imaginary + part * torch.sin(phase)
+    return torch.hypot(real, imaginary)

@@ -1,0 +1,113 @@
+"""The problem that the engine solves: decoders, their start, their critics, and the objective they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.engine._decoder import Decoder
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Decoders of all sources, and what separation asks of their latents.
+
+    Magnitudes are in units of the decoders' mean scale (`unit`). The *free latents* are what is optimised: the latents
+    of all sources side by side, those of linear decoders as logarithms.
+
+    Attributes
+    ----------
+    decoders : sequence of Decoder
+        One per source.
+    beta_loss : str
+        Name of the divergence between a mixture frame and the sum of generated frames, a key of
+        ``divergences.DIVERGENCES``.
+    n_bins : int
+        Width of the frames.
+    dtype : torch.dtype, default=torch.float32
+        Floating type of the decoders and of all frames.
+    device : torch.device or str, default="cpu"
+        Where the decoders are.
+    start : callable or None, default=None
+        From mixture frames (n_frames, n_bins) to free latents (n_frames, n_latents) to start from; ``None`` starts
+        from what the decoders' own encoders make of an equal share of the mixture.
+    start_weight : float, default=0.0
+        Weight of half the squared distance of the free latents from the start.
+    critic : callable or None, default=None
+        From mixture frames and the generated frames of each source to a list of scores, each of shape (n_frames,).
+    critic_weight : float, default=0.0
+        Weight λ of the scores.
+    """
+
+    decoders: Sequence[Decoder]
+    beta_loss: str
+    n_bins: int
+    dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu"
+    start: Callable[[Tensor], Tensor] | None = None
+    start_weight: float = 0.0
+    critic: Callable[[Tensor, Sequence[Tensor]], list[Tensor]] | None = None
+    critic_weight: float = 0.0
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether multiplicative updates can solve it."""
+        return all(decoder.linear is not None for decoder in self.decoders)
+
+    @property
+    def n_latents(self) -> int:
+        """Number of latents of all sources."""
+        return sum(decoder.n_components for decoder in self.decoders)
+
+    @property
+    def unit(self) -> float:
+        """The decoders' mean scale."""
+        return sum(decoder.scale for decoder in self.decoders) / len(self.decoders)
+
+    @property
+    def gains(self) -> list[float]:
+        """What each decoder's frames are multiplied by to be in that unit."""
+        return [decoder.scale / self.unit for decoder in self.decoders]
+
+    def generate(self, latents: Sequence[Tensor]) -> list[Tensor]:
+        """Return the frames of each source, of shape (n_frames, n_bins), for its latents."""
+        return [d.generate(h) * gain for d, h, gain in zip(self.decoders, latents, self.gains, strict=True)]
+
+    def first_points(self, frames: Tensor) -> Tensor:
+        """Return the free latents from which the optimisation starts."""
+        return self.encode_shares(frames) if self.start is None else self.start(frames)
+
+    def encode_shares(self, frames: Tensor) -> Tensor:
+        """Return what each decoder's own encoder makes of an equal share of the mixture, as free latents."""
+        share = frames / len(self.decoders)
+        latents = [decoder.start(share / gain) for decoder, gain in zip(self.decoders, self.gains, strict=True)]
+        return torch.cat([_to_free(d, h) for d, h in zip(self.decoders, latents, strict=True)], dim=1)
+
+    def split(self, points: Tensor) -> list[Tensor]:
+        """Return the latents of each source for free latents side by side."""
+        parts = points.split([decoder.n_components for decoder in self.decoders], dim=1)
+        return [_from_free(decoder, part) for decoder, part in zip(self.decoders, parts, strict=True)]
+
+    def objective(
+        self, frames: Tensor, latents: Sequence[Tensor], generated: Sequence[Tensor], *, constant: bool = True
+    ) -> Tensor:
+        """Return the objective of each row, without the distance from the start."""
+        value = DIVERGENCES[self.beta_loss](frames, torch.stack(list(generated)).sum(0), constant=constant)
+        for decoder, h in zip(self.decoders, latents, strict=True):
+            value = value + decoder.energy(h)
+        if self.critic_weight and self.critic is not None:
+            for scores in self.critic(frames, generated):
+                value = value - self.critic_weight * scores
+        return value
+
+
+def _to_free(decoder: Decoder, latents: Tensor) -> Tensor:
+    return latents if decoder.linear is None else latents.clamp_min(torch.finfo(latents.dtype).eps).log()
+
+
+def _from_free(decoder: Decoder, points: Tensor) -> Tensor:
+    return points if decoder.linear is None else points.exp()

@@ -1,0 +1,26 @@
+"""Networks: perceptrons of frames, augmentation, penalties of critics, weights as arrays.
+
+The training loop, `sklearn_gass.networks._training`, is imported where it is needed, since skorch is slow to load.
+"""
+
+from sklearn_gass.networks._arrays import StateDict, check_device, from_arrays, load_arrays, to_arrays
+from sklearn_gass.networks._augmentation import warp_frequencies
+from sklearn_gass.networks._mlp import ACTIVATIONS, MLP, FrameDecoder, FrameEncoder, check_widths
+from sklearn_gass.networks._penalties import PENALTY_EVERY, gradient_penalty, slopes
+
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "PENALTY_EVERY",
+    "FrameDecoder",
+    "FrameEncoder",
+    "StateDict",
+    "check_device",
+    "check_widths",
+    "from_arrays",
+    "gradient_penalty",
+    "load_arrays",
+    "slopes",
+    "to_arrays",
+    "warp_frequencies",
+]

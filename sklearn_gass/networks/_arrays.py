@@ -1,0 +1,42 @@
+"""Weights of networks as plain arrays, and the devices that networks live on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+StateDict = dict[str, NDArray[np.float32]]
+
+
+def check_device(device: str) -> torch.device:
+    """Return the torch device of that name.
+
+    Raises
+    ------
+    ValueError
+        If this machine or this build of torch has no such device.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0].removesuffix(".")
+        raise ValueError(f"device {device!r} cannot be used: {reason}.") from error
+    return torch.device(device)
+
+
+def to_arrays(module: nn.Module) -> StateDict:
+    """Return the weights as plain arrays by name."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def load_arrays(module: nn.Module, arrays: StateDict) -> None:
+    """Load weights into a module."""
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+
+
+def from_arrays(module: nn.Module, arrays: StateDict, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
+    """Load weights into a module, freeze it, and move it to a floating type and device."""
+    load_arrays(module, arrays)
+    return module.to(device=device, dtype=dtype).requires_grad_(False).eval()

@@ -1,0 +1,80 @@
+"""Functions that fit the parts of a separator, each of its own so that joblib can cache it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import joblib
+import torch
+from numpy.typing import NDArray
+
+from sklearn_gass.engine import CleanSource, Problem
+
+
+def fit_model(model: Any, frames: NDArray[Any]) -> Any:
+    """Fit one source model."""
+    return model.fit(frames, None)  # FrozenEstimator insists on y
+
+
+def fit_part(
+    part: Any,
+    models: Sequence[Any],
+    frames: Sequence[NDArray[Any]],
+    beta_loss: str,
+    device: str,
+    start: Any = None,
+) -> Any:
+    """Fit a start or a critic.
+
+    Parameters
+    ----------
+    part : BaseStart or BaseCritic
+        Unfitted, with a seed.
+    models : sequence of source models
+        Fitted models.
+    frames : sequence of ndarray of shape (n_frames, n_bins)
+        Clean frames of each.
+    beta_loss : str
+        Divergence that separation will use.
+    device : str
+        Where to train.
+    start : BaseStart or None, default=None
+        The fitted start, for a critic.
+
+    Returns
+    -------
+    part : BaseStart or BaseCritic
+        The fitted part.
+    """
+    problem = make_problem(models, beta_loss, torch.float32, device)
+    if start is not None:
+        problem = replace(problem, start=start.freeze(problem))
+    sources = [
+        CleanSource(torch.tensor(own, dtype=torch.float32, device=device) / problem.unit, model.augment)
+        for model, own in zip(models, frames, strict=True)
+    ]
+    return part.fit(problem, sources)
+
+
+def make_problem(models: Sequence[Any], beta_loss: str, dtype: torch.dtype, device: str) -> Problem:
+    """Return the problem of separating with fitted models, without start and critic."""
+    decoders = [model.decoder(dtype, device) for model in models]
+    return Problem(decoders, beta_loss, models[0].n_features_in_, dtype, device)
+
+
+def order_without_labels(models: Sequence[Any]) -> list[int]:
+    """Return an order of the models that their labels have no part in, since rounding depends on the order."""
+    scales = [model.scale_ for model in models]
+
+    def key(i: int) -> tuple[float, str]:
+        return scales[i], _fingerprint(models[i]) if scales.count(scales[i]) > 1 else ""
+
+    return sorted(range(len(scales)), key=key)
+
+
+def _fingerprint(model: Any) -> str:
+    """Return a hash of what a fitted model is, without what its training took."""
+    model = getattr(model, "estimator", model)  # inside FrozenEstimator
+    return str(joblib.hash({name: value for name, value in vars(model).items() if "history" not in name}))

@@ -1,0 +1,92 @@
+"""Which parameters of a fitted separator still act, and what becomes of those that only training reads."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import joblib
+
+_HARMLESS = {"memory", "n_jobs", "verbose", "callbacks"}  # how training runs, not what it finds
+
+
+class TrainedParameters:
+    """Base of separators that notice which of their parameters were set after `fit`.
+
+    Parameters that act at separation take effect from the outermost estimator on, whatever it is. All others are
+    refused then, since only another `fit` could read them.
+    """
+
+    def _acting(self) -> set[str]:
+        """Return the names of the parameters that act at separation."""
+        raise NotImplementedError
+
+    def _with(self, changes: dict[str, Any]) -> Any:
+        """Return a copy of the fitted separator in which parameters that act at separation have other values."""
+        raise NotImplementedError
+
+    def _complete(self) -> Any:
+        """Return an estimator with these parameters, and those of nested defaults."""
+        return self
+
+    def _remember_parameters(self) -> None:
+        """Store, at the end of `fit`, what was trained with."""
+        self._trained_params = _leaves(self._complete())
+
+    def _changes(self) -> dict[str, Any]:
+        """Return the parameters that act at separation and were set since `fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter that only training reads was set.
+        """
+        now, before = _leaves(self._complete()), self._trained_params
+        changes = {name: now.get(name) for name in {*now, *before} if not _same(now.get(name), before.get(name))}
+        acting = self._acting()
+        for name in sorted(changes):
+            if name not in acting and name.rpartition("__")[2] not in _HARMLESS:
+                raise ValueError(
+                    f"{name} has changed since this {type(self).__name__} was fitted, but only training reads it: fit "
+                    f"again, or set it back to {before.get(name)!r}."
+                )
+        return {name: value for name, value in changes.items() if name in acting}
+
+    def _now(self, outer: dict[str, Any] | None = None) -> Any:
+        """Return the fitted separator with what was set since `fit`, here and by the owner of this separator."""
+        return self._with({**self._changes(), **(outer or {})})
+
+
+def nested_acting(separator: Any) -> set[str]:
+    """Return the names that parameters of a nested separator have for its owner, if they act at separation."""
+    return {f"separator__{name}" for name in separator._acting()} if isinstance(separator, TrainedParameters) else set()
+
+
+def nested_now(separator: Any, changes: dict[str, Any]) -> Any:
+    """Return the fitted separator inside another one, with what was set since `fit` in either of them."""
+    own = {name.removeprefix("separator__"): value for name, value in changes.items() if "__" in name}
+    return separator._now(own) if isinstance(separator, TrainedParameters) else separator
+
+
+def changed_copy(estimator: Any, changes: dict[str, Any]) -> Any:
+    """Return a copy with other flat parameters, or the estimator itself if there are none."""
+    return copy.copy(estimator).set_params(**changes) if changes else estimator
+
+
+def _leaves(estimator: Any) -> dict[str, Any]:
+    """Return all parameters by name, with classes or labels in place of estimators and lists of them."""
+    return {name: _described(value) for name, value in estimator.get_params(deep=True).items()}
+
+
+def _described(value: Any) -> Any:
+    if hasattr(value, "get_params"):
+        return type(value)
+    if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
+        return [item[0] for item in value]
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    return type(one) is type(other) and bool(joblib.hash(one) == joblib.hash(other))

@@ -1,0 +1,125 @@
+"""Start from an encoder of mixtures: a network that guesses the latents of all sources at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from sklearn_gass._mixture_learning import MixtureLearner
+from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.networks import FrameEncoder, check_widths
+from sklearn_gass.starts._base import BaseStart
+
+
+class MixtureStart(MixtureLearner, BaseStart):
+    """Start from the latents that an encoder of mixtures guesses.
+
+    The encoder is a network that reads a mixture frame and gives the latents of all sources. It is trained on synthetic
+    mixtures of the training frames, so that the frames generated from its latents come close to the true ones. The
+    objective of separation has many local minima; an encoder that only ever saw clean frames starts far from the right
+    one.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(500, 500)
+        Widths of the encoder's hidden layers.
+    max_iter : int, default=3000
+        Training steps, each on a new batch of mixtures. More steps separate better, and take proportionally longer.
+    batch_size : int, default=64
+        Mixture frames in a step.
+    learning_rate_init : float, default=0.001
+        First learning rate of Adam; it falls linearly to zero.
+    levels : (float, float), default=(-5.0, 5.0)
+        Lowest and highest gain of a source in a training mixture, in dB. Widen it if your sources differ more in level.
+    callbacks : list of skorch callbacks or None, default=None
+        Called during training, as in skorch. An epoch has 100 steps.
+    verbose : int, default=0
+        If not 0, a line is printed every 100 steps.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the first weights and of the mixtures; ``None`` takes that of the separator.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray
+        Weights of the encoder by name.
+    history_ : list of dict
+        Loss and seconds of every 100 steps.
+
+    See Also
+    --------
+    SourceStart : No training, and a worse start.
+    MixtureCritic : Critics that are trained on the same kind of mixtures.
+
+    Examples
+    --------
+    >>> from sklearn_gass import MixtureStart, SupervisedSeparator
+    >>> separator = SupervisedSeparator(start=MixtureStart(max_iter=9000))
+    >>> separator.set_params(start__hidden_layer_sizes=(800,)).start
+    MixtureStart(hidden_layer_sizes=(800,), max_iter=9000)
+    """
+
+    is_anchor = True
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(500, 500),
+        *,
+        max_iter=3000,
+        batch_size=64,
+        learning_rate_init=1e-3,
+        levels=(-5.0, 5.0),
+        callbacks=None,
+        verbose=0,
+        random_state=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.levels = levels
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def freeze(self, problem):
+        """Return the encoder as a function of mixture frames.
+
+        Parameters
+        ----------
+        problem : Problem
+            Frozen decoders, and the floating type and device that the function has to work in.
+
+        Returns
+        -------
+        points : callable
+            From mixture frames of shape (n_frames, n_bins) to free latents of shape (n_frames, n_latents).
+        """
+        return self._frozen_network(problem)
+
+    def _make_network(self, problem, generator=None):
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
+        return FrameEncoder([problem.n_bins, *hidden, problem.n_latents], generator)
+
+    def _make_trainee(self, network, problem):
+        return _EncoderTrainee(network, problem, self.learning_rate_init)
+
+
+class _EncoderTrainee(nn.Module):
+    """The encoder under the divergence of true and generated frames of each source."""
+
+    def __init__(self, encoder, problem, learning_rate):
+        super().__init__()
+        self.encoder, self.problem = encoder, problem
+        self.optimisers = [torch.optim.Adam(encoder.parameters(), lr=learning_rate, fused=True)]
+
+    def update(self, batch, generator):
+        """Take one training step."""
+        mixture, parts = batch
+        generated = self.problem.generate(self.problem.split(self.encoder(mixture)))
+        divergence = DIVERGENCES[self.problem.beta_loss]
+        losses = [divergence(part, frame, constant=False).mean() for part, frame in zip(parts, generated, strict=True)]
+        loss = torch.stack(losses).sum()
+        self.optimisers[0].zero_grad()
+        loss.backward()
+        self.optimisers[0].step()
+        return {"loss": loss.detach()}
