@@ -12,6 +12,8 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn_gass import (
     STFT,
     AudioSeparator,
+    MixtureCritic,
+    MixtureStart,
     NMFSourceModel,
     Separation,
     SupervisedSeparator,
@@ -50,7 +52,9 @@ def separation(fitted, mixture):
 def batched(request, audio, short_voices):
     """Fitted separator with small batches, since blocks of frames are whole batches; not to be changed."""
     model = audio.separator.source_model if request.param == "NMF" else VAESourceModel(4, max_iter=2)
-    separator = SupervisedSeparator(model, batch_size=16, start_max_iter=5, critic_max_iter=2, max_iter=10)
+    separator = SupervisedSeparator(
+        model, batch_size=16, start=MixtureStart(max_iter=5), critic=MixtureCritic(max_iter=2), max_iter=10
+    )
     return clone(audio).set_params(separator=separator).fit(short_voices.utterances, short_voices.speakers)
 
 

@@ -11,6 +11,8 @@ from sklearn_gass import (
     AudioSeparator,
     DAESourceModel,
     GANSourceModel,
+    MixtureCritic,
+    MixtureStart,
     NMFSourceModel,
     SupervisedSeparator,
     SupervisedSeparatorCV,
@@ -31,10 +33,11 @@ SOURCE_MODELS = [
         **SMALL, penalty="clip", latent="data", reconstruction_weight=0, inversion_max_iter=2, critic_max_iter=1
     ),
 ]
+CHEAP_START, CHEAP_CRITIC = MixtureStart((8,), max_iter=2), MixtureCritic((8,), max_iter=2)
 SEPARATORS = [
     SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2)),
-    SupervisedSeparator(WGANSourceModel(**SMALL), critic_weight=1.0, start_max_iter=2, critic_max_iter=2),
-    SupervisedSeparator(VAESourceModel(**SMALL), start="source", critic_max_iter=2),
+    SupervisedSeparator(WGANSourceModel(**SMALL), critic_weight=1.0, start=CHEAP_START, critic=CHEAP_CRITIC),
+    SupervisedSeparator(VAESourceModel(**SMALL), start="source", critic=CHEAP_CRITIC),
     AudioSeparator(SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2))),
     SupervisedSeparatorCV(SupervisedSeparator(NMFSourceModel(n_components=2, max_iter=2)), critic_weights=(0, 1)),
 ]

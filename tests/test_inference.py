@@ -9,8 +9,10 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sklearn_gass import NMFSourceModel, SupervisedSeparator, VAESourceModel, WGANSourceModel
-from sklearn_gass.engine._inference import Problem, infer
+from sklearn_gass.critics import MixtureCritic, SourceCritic
 from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.engine import CleanSource, Problem, infer
+from sklearn_gass.separation._fitting import order_without_labels
 
 LOSSES = ["kullback-leibler", "frobenius", "itakura-saito"]
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16}
@@ -50,7 +52,23 @@ def models(make_sources, seed):
 
 
 def decoders_of(models, dtype=torch.float64):
-    return [model._decoder(dtype) for model in models]
+    return [model.decoder(dtype) for model in models]
+
+
+def problem_of(decoders, beta_loss, **options):
+    return Problem(decoders, beta_loss, n_bins=12, dtype=torch.float64, **options)
+
+
+def solve(frames, decoders, *, beta_loss, start=None, start_weight=0.0, critic=None, critic_weight=0.0, **options):
+    problem = Problem(
+        decoders, beta_loss, frames.shape[1], frames.dtype, "cpu", start, start_weight, critic, critic_weight
+    )
+    return infer(frames, problem, **options)
+
+
+def own_critic(decoders):
+    """Return the decoders' own critics as one function."""
+    return SourceCritic().freeze(problem_of(decoders, LOSSES[0]))
 
 
 class TestObjective:
@@ -59,20 +77,20 @@ class TestObjective:
     def test_never_above_its_start(self, kinds, loss, models, make_sources):
         decoders = decoders_of(models(*kinds, loss=loss))
         mixture = tensors(make_sources(len(kinds)).mixture)
-        problem = Problem(decoders, loss)
+        problem = problem_of(decoders, loss)
         frames = mixture / problem.unit
         with torch.no_grad():
             start = problem.split(problem.first_points(frames))
             before = problem.objective(frames, start, problem.generate(start))
-        found = infer(mixture, decoders, beta_loss=loss)
+        found = solve(mixture, decoders, beta_loss=loss)
         assert (found.objective <= before + 1e-9 * before.abs()).all()
         assert found.objective.mean() < 0.99 * before.mean()
 
     def test_is_that_of_what_was_found(self, models, make_sources):
         decoders = decoders_of(models("vae", "nmf"))
         mixture = tensors(make_sources(2).mixture)
-        found = infer(mixture, decoders, beta_loss=LOSSES[0])
-        problem = Problem(decoders, LOSSES[0])
+        found = solve(mixture, decoders, beta_loss=LOSSES[0])
+        problem = problem_of(decoders, LOSSES[0])
         with torch.no_grad():
             generated = problem.generate(found.latents)
             expected = problem.objective(mixture / problem.unit, found.latents, generated)
@@ -85,7 +103,7 @@ class TestObjective:
         decoders = decoders_of(models("vae", "vae"), torch.float32)
         mixture = tensors(make_sources(2).mixture[:16], torch.float32)
         latents = torch.randn(16, 6, generator=torch.Generator().manual_seed(seed))
-        slow = infer(
+        slow = solve(
             mixture,
             decoders,
             beta_loss=LOSSES[0],
@@ -93,15 +111,17 @@ class TestObjective:
             solver="rmsprop",
             max_iter=2000,
         )
-        assert infer(mixture, decoders, beta_loss=LOSSES[0]).objective.mean() <= slow.objective.mean()
+        assert solve(mixture, decoders, beta_loss=LOSSES[0]).objective.mean() <= slow.objective.mean()
 
     @pytest.mark.parametrize("loss", LOSSES)
     def test_gradient_against_finite_differences(self, loss, models, make_sources, seed):
         decoders = decoders_of(models("vae", "nmf", loss=loss))
         mixture = tensors(make_sources(2).mixture[:3])
         critic = WGANSourceModel(2, **SMALL, max_iter=2, random_state=seed).fit(make_sources(2).X)
-        critics = [critic._decoder(torch.float64).critic] * 2
-        problem = Problem(decoders, loss, critic_weight=3.0, critics=critics)
+        own = critic.decoder(torch.float64).critic
+        problem = problem_of(
+            decoders, loss, critic_weight=3.0, critic=lambda frames, generated: [own(part) for part in generated]
+        )
         frames = mixture / problem.unit
 
         def value(points, constant=False):
@@ -121,9 +141,9 @@ class TestRows:
     def test_chunks_give_the_same(self, kinds, dtype, models, make_sources):
         decoders = decoders_of(models(*kinds), dtype)
         mixture = tensors(make_sources(2).mixture, dtype)
-        whole = infer(mixture, decoders, beta_loss=LOSSES[0], max_iter=30)
+        whole = solve(mixture, decoders, beta_loss=LOSSES[0], max_iter=30)
         for batch_size in (1, 7, 16):
-            chunked = infer(mixture, decoders, beta_loss=LOSSES[0], max_iter=30, batch_size=batch_size)
+            chunked = solve(mixture, decoders, beta_loss=LOSSES[0], max_iter=30, batch_size=batch_size)
             pairs = [(chunked.estimates, whole.estimates), (chunked.objective, whole.objective)]
             for part, all_at_once in [*pairs, *zip(chunked.latents, whole.latents, strict=True)]:
                 if dtype == torch.float32:
@@ -135,17 +155,17 @@ class TestRows:
     def test_order_and_neighbours_do_not_matter(self, models, make_sources, rng):
         decoders = decoders_of(models("vae", "vae"), torch.float32)
         mixture = tensors(make_sources(2).mixture, torch.float32)
-        whole = infer(mixture, decoders, beta_loss=LOSSES[0]).estimates
+        whole = solve(mixture, decoders, beta_loss=LOSSES[0]).estimates
         order = torch.tensor(rng.permutation(20))
-        assert torch.equal(infer(mixture[order], decoders, beta_loss=LOSSES[0]).estimates, whole[:, order])
+        assert torch.equal(solve(mixture[order], decoders, beta_loss=LOSSES[0]).estimates, whole[:, order])
         # most rows silent: these stop at once, and leave the others to themselves
         gaps = torch.zeros(100, 12)
         gaps[::5] = mixture
-        assert torch.equal(infer(gaps, decoders, beta_loss=LOSSES[0]).estimates[:, ::5], whole)
+        assert torch.equal(solve(gaps, decoders, beta_loss=LOSSES[0]).estimates[:, ::5], whole)
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
     def test_floating_type_is_kept(self, dtype, models, make_sources):
-        found = infer(
+        found = solve(
             tensors(make_sources(2).mixture, dtype), decoders_of(models("vae", "nmf"), dtype), beta_loss=LOSSES[0]
         )
         assert {t.dtype for t in (found.estimates, found.objective, *found.latents)} == {dtype}
@@ -156,8 +176,8 @@ class TestRows:
         smooth = VAESourceModel(3, **SMALL, activation="tanh", max_iter=5, random_state=seed)
         decoders = decoders_of([clone(smooth).fit(own_frames(data, label)) for label in "ab"])
         mixture = tensors(data.mixture[:4])
-        found = infer(mixture, decoders, beta_loss=LOSSES[1], max_iter=500, tol=0.0)
-        problem = Problem(decoders, LOSSES[1])
+        found = solve(mixture, decoders, beta_loss=LOSSES[1], max_iter=500, tol=0.0)
+        problem = problem_of(decoders, LOSSES[1])
         points = torch.cat(found.latents, dim=1).requires_grad_()
         latents = problem.split(points)
         problem.objective(mixture / problem.unit, latents, problem.generate(latents)).sum().backward()
@@ -165,7 +185,7 @@ class TestRows:
 
     def test_max_iter(self, models, make_sources):
         mixture, decoders = tensors(make_sources(2).mixture), decoders_of(models("vae", "vae"))
-        steps = [infer(mixture, decoders, beta_loss=LOSSES[0], max_iter=n, tol=0.0).n_iter for n in (1, 4)]
+        steps = [solve(mixture, decoders, beta_loss=LOSSES[0], max_iter=n, tol=0.0).n_iter for n in (1, 4)]
         assert steps == [1, 4]
 
 
@@ -175,7 +195,7 @@ class TestSources:
         """The models' parts are closer to the sources than the whole mixture is."""
         data, decoders = make_sources(len(kinds)), decoders_of(models(*kinds))
         clean = np.stack([own_frames(data, label)[:15] for label in np.unique(data.y)])
-        found = infer(tensors(clean.sum(0)), decoders, beta_loss=LOSSES[0])
+        found = solve(tensors(clean.sum(0)), decoders, beta_loss=LOSSES[0])
         assert [h.shape for h in found.latents] == [(15, 3)] * len(kinds)
         for kind, latents in zip(kinds, found.latents, strict=True):
             assert kind == "vae" or (latents >= 0).all()
@@ -186,21 +206,21 @@ class TestSources:
         """Its objective is convex, and the way there does not matter."""
         frames = tensors(own_frames(make_sources(2), "a")[:5])
         (linear,) = decoders_of(models("nmf", "nmf")[:1])
-        updates = infer(frames, [linear], beta_loss=LOSSES[0], max_iter=2000, tol=1e-10)
+        updates = solve(frames, [linear], beta_loss=LOSSES[0], max_iter=2000, tol=1e-10)
         in_logarithm = replace(
             linear,
             generate=lambda points: linear.generate(points.exp()),
             start=lambda frames: torch.zeros(len(frames), 3, dtype=frames.dtype),
             linear=None,
         )
-        gradients = infer(frames, [in_logarithm], beta_loss=LOSSES[0], max_iter=500, tol=0.0)
+        gradients = solve(frames, [in_logarithm], beta_loss=LOSSES[0], max_iter=500, tol=0.0)
         torch.testing.assert_close(updates.objective, gradients.objective, rtol=1e-3, atol=1e-5)
 
     def test_order_of_the_sources(self, models, make_sources):
         first, second = decoders_of(models("vae", "nmf"))
         mixture = tensors(make_sources(2).mixture)
-        forth = infer(mixture, [first, second], beta_loss=LOSSES[0], tol=1e-8)
-        back = infer(mixture, [second, first], beta_loss=LOSSES[0], tol=1e-8)
+        forth = solve(mixture, [first, second], beta_loss=LOSSES[0], tol=1e-8)
+        back = solve(mixture, [second, first], beta_loss=LOSSES[0], tol=1e-8)
         torch.testing.assert_close(forth.objective, back.objective, rtol=1e-3, atol=1e-6)
 
 
@@ -211,35 +231,29 @@ class TestCritics:
         model = WGANSourceModel(
             3, **SMALL, critic_hidden_layer_sizes=(8,), max_iter=20, reconstruction_weight=0.1, random_state=seed
         )
-        separator = SupervisedSeparator(
-            model, critic=critic, start="source", critic_max_iter=20, max_iter=20, random_state=seed
-        ).fit(data.X, data.y)
-        order = separator._search_order()
-        decoders = [separator.source_models_[i]._decoder(torch.float64) for i in order]
-        unit = Problem(decoders, "").unit
-        if critic == "mixture":
-            judges = separator.learned_.load_critics(2, 12, torch.float64, "cpu")
-            units = [unit, unit]
-        else:
-            judges, units = [decoder.critic for decoder in decoders], [decoder.scale for decoder in decoders]
+        critic = {"mixture": MixtureCritic(max_iter=20), "source": SourceCritic()}[critic]
+        separator = SupervisedSeparator(model, critic=critic, start="source", max_iter=20, random_state=seed)
+        separator.fit(data.X, data.y)
+        order = order_without_labels(separator.source_models_)
+        problem = problem_of([separator.source_models_[i].decoder(torch.float64) for i in order], LOSSES[0])
+        scores_of = separator.critic_.freeze(problem)
 
         def mean_score(weight):
-            estimates = separator.set_params(critic_weight=weight)._infer(data.mixture).estimates[order]
+            estimates = tensors(separator.set_params(critic_weight=weight).explain(data.mixture).estimates[order])
             with torch.no_grad():
-                return sum(
-                    float(judge(frames / own).mean())
-                    for judge, frames, own in zip(judges, estimates, units, strict=True)
-                )
+                return float(sum(scores_of(tensors(data.mixture) / problem.unit, estimates / problem.unit)).mean())
 
         scores = [mean_score(weight) for weight in (0.0, 1.0, 10.0)]
         assert scores[0] < scores[1] < scores[2]
 
-    def test_decoders_without_critic_take_no_part(self, models, make_sources):
-        mixture, decoders = tensors(make_sources(2).mixture), decoders_of(models("vae", "nmf"))
-        without, with_weight = (
-            infer(mixture, decoders, beta_loss=LOSSES[0], critic_weight=weight) for weight in (0.0, 5.0)
-        )
-        assert torch.equal(without.estimates, with_weight.estimates)
+    def test_decoders_without_critic_take_no_part(self, models, make_sources, seed):
+        data = make_sources(2)
+        wgan = WGANSourceModel(2, **SMALL, max_iter=2, random_state=seed).fit(own_frames(data, "a"))
+        decoders = decoders_of([wgan, *models("vae", "nmf")])
+        frames = tensors(data.mixture)
+        assert len(own_critic(decoders)(frames, [frames, frames, frames])) == 1
+        with pytest.raises(ValueError, match="none of which has one"):
+            own_critic(decoders[1:])
 
     def test_own_critics_see_their_own_unit(self, make_sources, seed):
         """However loud the other source is."""
@@ -247,21 +261,24 @@ class TestCritics:
         loud = WGANSourceModel(2, **SMALL, max_iter=2, random_state=seed).fit(1000 * own_frames(data, "a"))
         quiet = WGANSourceModel(2, **SMALL, max_iter=2, random_state=seed).fit(own_frames(data, "b"))
         decoders = decoders_of([loud, quiet])
-        problem = Problem(decoders, LOSSES[0], critic_weight=1.0)
+        problem = problem_of(decoders, LOSSES[0])
         latents = [tensors(model.transform(model.sample(4))) for model in (loud, quiet)]
         generated = problem.generate(latents)
-        scores = problem._scores(sum(generated), generated)
+        scores = own_critic(decoders)(sum(generated), generated)
         for model, h, score in zip((loud, quiet), latents, scores, strict=True):
             np.testing.assert_allclose(score.detach(), model.critic_score(model.inverse_transform(h.numpy())))
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_critics_of_separation_grow_with_the_divergence(self, loss, models, make_sources):
+    def test_critics_of_separation_grow_with_the_divergence(self, loss, models, make_sources, seed):
         """In frames that are three times as loud, divergences and the critics' say grow by the same factor."""
-        decoders = decoders_of(models("vae", "vae", loss=loss))
+        problem = problem_of(decoders_of(models("vae", "vae", loss=loss)), loss)
         frames = tensors(make_sources(2).mixture[:4])
-        problem = Problem(decoders, loss, critic_weight=1.0, critics=[lambda rows: rows.sum(1)] * 2)
+        clean = [CleanSource(frames.float(), lambda rows, generator: rows)] * 2
+        in_single = Problem(decoders_of(models("vae", "vae", loss=loss), torch.float32), loss, n_bins=12)
+        critic = MixtureCritic(max_iter=1, random_state=seed).fit(in_single, clean)
+        scores_of = critic.freeze(problem)
         generated = [0.3 * frames, 0.4 * frames]
-        quiet, loud = (sum(problem._scores(gain * frames, generated)) for gain in (1, 3))
+        quiet, loud = (sum(scores_of(gain * frames, generated)) for gain in (1, 3))
         apart, further_apart = (DIVERGENCES[loss](gain * frames, gain * sum(generated)) for gain in (1, 3))
         torch.testing.assert_close(loud / quiet, further_apart / apart)
 
@@ -273,7 +290,7 @@ class TestStart:
         home = torch.linspace(-1, 1, 6, dtype=torch.float64)
 
         def found(weight):
-            result = infer(
+            result = solve(
                 mixture,
                 decoders,
                 beta_loss=LOSSES[0],
@@ -295,7 +312,7 @@ class TestStart:
 
         decoders = decoders_of(models("vae", "vae"))
         mixture = tensors(make_sources(2).mixture)
-        infer(mixture, decoders, beta_loss=LOSSES[0], start=start, max_iter=1)
+        solve(mixture, decoders, beta_loss=LOSSES[0], start=start, max_iter=1)
         torch.testing.assert_close(seen[0][:20] * np.mean([d.scale for d in decoders]), mixture)
 
 
@@ -307,7 +324,14 @@ class TestWeights:
         ]
         decoders = decoders_of(models, torch.float32)
         before = [weight.copy() for model in models for weight in model.weights_.values()]
-        infer(tensors(data.mixture, torch.float32), decoders, beta_loss=LOSSES[0], critic_weight=1.0, max_iter=5)
+        solve(
+            tensors(data.mixture, torch.float32),
+            decoders,
+            beta_loss=LOSSES[0],
+            critic=own_critic(decoders),
+            critic_weight=1.0,
+            max_iter=5,
+        )
         weights = [weight for decoder in decoders for weight in decoder.generate.parameters()]
         assert weights
         assert not any(weight.requires_grad or weight.grad is not None for weight in weights)
@@ -316,7 +340,7 @@ class TestWeights:
             assert_array_equal(old, new)
 
     def test_results_carry_no_graph(self, models, make_sources):
-        found = infer(tensors(make_sources(2).mixture), decoders_of(models("vae", "vae")), beta_loss=LOSSES[0])
+        found = solve(tensors(make_sources(2).mixture), decoders_of(models("vae", "vae")), beta_loss=LOSSES[0])
         assert not any(t.requires_grad for t in (found.estimates, found.objective, *found.latents))
 
 
@@ -330,19 +354,19 @@ class TestOptIns:
 
     def test_restarts_never_make_a_row_worse(self, problem):
         frames, decoders = problem
-        once = infer(frames, decoders, beta_loss=LOSSES[0])
-        often = infer(frames, decoders, beta_loss=LOSSES[0], n_init=4)
+        once = solve(frames, decoders, beta_loss=LOSSES[0])
+        often = solve(frames, decoders, beta_loss=LOSSES[0], n_init=4)
         assert (often.objective <= once.objective + 1e-9).all()
         assert (often.objective < once.objective - 1e-9).any()
 
     def test_smoothness_brings_neighbours_together(self, problem):
         frames, decoders = problem
-        rough = infer(frames, decoders, beta_loss=LOSSES[0])
-        smooth = infer(frames, decoders, beta_loss=LOSSES[0], smoothness=100.0)
+        rough = solve(frames, decoders, beta_loss=LOSSES[0])
+        smooth = solve(frames, decoders, beta_loss=LOSSES[0], smoothness=100.0)
         assert self.roughness(smooth) < 0.5 * self.roughness(rough)
 
     def test_smoothness_reaches_across_chunks(self, problem):
         frames, decoders = problem
-        whole = infer(frames, decoders, beta_loss=LOSSES[0], smoothness=10.0)
-        chunked = infer(frames, decoders, beta_loss=LOSSES[0], smoothness=10.0, batch_size=7)
+        whole = solve(frames, decoders, beta_loss=LOSSES[0], smoothness=10.0)
+        chunked = solve(frames, decoders, beta_loss=LOSSES[0], smoothness=10.0, batch_size=7)
         torch.testing.assert_close(chunked.estimates, whole.estimates)

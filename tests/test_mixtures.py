@@ -1,5 +1,7 @@
-"""Behaviour of what a separator learns from synthetic mixtures."""
+"""Behaviour of starts and critics, and of what they learn from synthetic mixtures."""
 
+import pickle
+from copy import deepcopy
 from itertools import permutations
 
 import joblib
@@ -8,19 +10,21 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_gass import SupervisedSeparator, VAESourceModel, WGANSourceModel
-from sklearn_gass.engine._inference import Problem
-from sklearn_gass.engine._mixtures import (
-    CleanSource,
-    add_up,
-    make_critics,
-    make_mixture_encoder,
-    train_critics,
-    train_mixture_encoder,
+from sklearn_gass import (
+    MixtureCritic,
+    MixtureStart,
+    SourceCritic,
+    SourceStart,
+    SupervisedSeparator,
+    VAESourceModel,
+    WGANSourceModel,
 )
 from sklearn_gass.divergences import kl_divergence
-from sklearn_gass.separation import _learned, _separator
+from sklearn_gass.engine import CleanSource, Problem
+from sklearn_gass.engine._mixtures import add_up
+from sklearn_gass.separation._fitting import fit_model, fit_part
 
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16, "max_iter": 3}
 
@@ -29,7 +33,11 @@ SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16, "max_iter": 3}
 def separator(seed):
     """Unfitted separator with cheap neural models."""
     return SupervisedSeparator(
-        VAESourceModel(2, **SMALL), start_max_iter=2, critic_max_iter=2, max_iter=3, random_state=seed
+        VAESourceModel(2, **SMALL),
+        start=MixtureStart(max_iter=2),
+        critic=MixtureCritic(max_iter=2),
+        max_iter=3,
+        random_state=seed,
     )
 
 
@@ -76,48 +84,73 @@ class TestAddUp:
         torch.testing.assert_close(add_up([part], generator), part)
 
 
-class TestMixtureEncoder:
-    def test_gets_closer_on_held_out_mixtures(self, clean, make_sources, generator, seed):
-        data = make_sources(2)
-        model = VAESourceModel(2, **{**SMALL, "max_iter": 30}, random_state=seed)
-        models = [clone(model).fit(data.X[data.y == label][:20]) for label in "ab"]
-        problem = Problem([model._decoder(torch.float32) for model in models], "kullback-leibler")
-        encoder = make_mixture_encoder(problem, 12, generator)
+@pytest.fixture(scope="module")
+def problem(make_sources, seed):
+    """Decoders of two trained models."""
+    data = make_sources(2)
+    model = VAESourceModel(2, **{**SMALL, "max_iter": 30}, random_state=seed)
+    models = [clone(model).fit(data.X[data.y == label][:20]) for label in "ab"]
+    return Problem([model.decoder() for model in models], "kullback-leibler", n_bins=12)
+
+
+class TestMixtureStart:
+    def test_gets_closer_on_held_out_mixtures(self, clean, problem, generator, seed):
         held_out = clean(slice(20, 30))
         mixture = add_up(held_out, generator)
 
-        def loss():
+        def loss(n_steps):
+            start = MixtureStart(max_iter=n_steps, random_state=seed).fit(problem, sources(clean(slice(20))))
             with torch.no_grad():
-                generated = problem.generate(problem.split(encoder(mixture)))
+                generated = problem.generate(problem.split(start.freeze(problem)(mixture)))
             return sum(float(kl_divergence(a, b).mean()) for a, b in zip(held_out, generated, strict=True))
 
-        before = loss()
-        train_mixture_encoder(encoder, problem, sources(clean(slice(20))), max_iter=30, generator=generator)
-        assert loss() < 0.97 * before
+        assert loss(40) < 0.97 * loss(1)
 
-    def test_decoders_learn_nothing(self, clean, make_sources, generator, seed):
-        model = VAESourceModel(2, **SMALL, random_state=seed).fit(make_sources(2).X)
-        decoder = model._decoder(torch.float32)
-        problem = Problem([decoder, decoder], "kullback-leibler")
-        before = [weight.clone() for weight in decoder.generate.parameters()]
-        encoder = make_mixture_encoder(problem, 12, generator)
-        train_mixture_encoder(encoder, problem, sources(clean(slice(20))), max_iter=2, generator=generator)
-        assert all(map(torch.equal, before, decoder.generate.parameters()))
+    def test_decoders_learn_nothing(self, clean, problem, seed):
+        weights = [weight for decoder in problem.decoders for weight in decoder.generate.parameters()]
+        before = [weight.clone() for weight in weights]
+        MixtureStart(max_iter=2, random_state=seed).fit(problem, sources(clean(slice(20))))
+        assert all(map(torch.equal, before, weights))
+
+    @pytest.mark.parametrize("part", [MixtureStart, MixtureCritic])
+    def test_history_has_an_entry_for_each_hundred_steps(self, part, clean, problem, seed, capsys):
+        fitted = part((8,), max_iter=250, batch_size=4, verbose=1, random_state=seed)
+        fitted.fit(problem, sources(clean(slice(20))))
+        assert [epoch["epoch"] for epoch in fitted.history_] == [1, 2, 3]
+        assert all(np.isfinite(epoch["train_loss"]) for epoch in fitted.history_)
+        assert len(capsys.readouterr().out.splitlines()) == 2 + 3
+
+    @pytest.mark.parametrize("part", [MixtureStart, MixtureCritic])
+    def test_diverging_training_keeps_finite_weights(self, part, clean, problem, seed):
+        with pytest.warns(ConvergenceWarning, match="Training diverged"):
+            fitted = part((8,), max_iter=300, learning_rate_init=1e20, random_state=seed).fit(
+                problem, sources(clean(slice(20)))
+            )
+        assert all(np.isfinite(weight).all() for weight in fitted.weights_.values())
+
+    @pytest.mark.parametrize("part", [MixtureStart, MixtureCritic])
+    @pytest.mark.parametrize("levels", [(1,), (3, -3), (0, np.inf), "ab"])
+    def test_levels_are_a_range(self, levels, part, clean, problem):
+        with pytest.raises(ValueError, match="levels"):
+            part(levels=levels).fit(problem, sources(clean(slice(20))))
 
 
-class TestCritics:
-    def test_prefer_clean_to_separated_frames(self, clean, generator, seed):
+class TestMixtureCritic:
+    def test_prefers_clean_to_separated_frames(self, clean, problem, generator, seed):
         """The further an estimate is from the clean frame, with what the others leave behind, the lower the score."""
-        models = [VAESourceModel(2, **SMALL, random_state=seed).fit(part) for part in clean(slice(20))]
-        problem = Problem([model._decoder(torch.float32) for model in models], "kullback-leibler")
-        critics = make_critics(2, 12, generator)
-        train_critics(critics, problem, sources(clean(slice(20))), max_iter=40, generator=generator)
+        critic = MixtureCritic(max_iter=60, random_state=seed).fit(problem, sources(clean(slice(20))))
         held_out = clean(slice(20, 30))
+        mixture = add_up(held_out, generator)
+        scores_of = critic.freeze(problem)
         with torch.no_grad():
-            separated = problem.generate(problem.split(problem.first_points(add_up(held_out, generator))))
-            for critic, part, estimate in zip(critics, held_out, separated, strict=True):
-                scores = [critic(torch.lerp(part, estimate, share)).mean() for share in (0.0, 0.5, 1.0)]
-                assert scores[0] > scores[1] > scores[2]
+            separated = problem.generate(problem.split(problem.first_points(mixture)))
+            scores = [
+                [scores.mean() for scores in scores_of(mixture, [torch.lerp(*pair, share) for pair in pairs])]
+                for pairs in [list(zip(held_out, separated, strict=True))]
+                for share in (0.0, 0.5, 1.0)
+            ]
+        for clean_score, half, separated_score in zip(*scores, strict=True):
+            assert clean_score > half > separated_score
 
 
 class TestFit:
@@ -126,8 +159,8 @@ class TestFit:
         first, second = (clone(separator).fit(data.X, data.y) for _ in range(2))
         other = clone(separator).set_params(random_state=1).fit(data.X, data.y)
         assert_array_equal(first.transform(data.mixture), second.transform(data.mixture))
-        for part in ("encoder", "critics"):
-            weights, again, others = (getattr(s.learned_, part) for s in (first, second, other))
+        for part in ("start_", "critic_"):
+            weights, again, others = (getattr(s, part).weights_ for s in (first, second, other))
             for name in weights:
                 assert_array_equal(weights[name], again[name])
             assert any(not np.array_equal(weights[name], others[name]) for name in weights)
@@ -147,30 +180,67 @@ class TestFit:
                 assert_array_equal(sources[renamed[name]], expected[name])
 
     @pytest.mark.parametrize("start", ["mixture", "source", "random"])
-    @pytest.mark.parametrize("critic", ["mixture", "source"])
-    def test_learns_what_it_needs(self, critic, start, separator, make_sources):
+    @pytest.mark.parametrize("critic", ["mixture", "source", None])
+    def test_every_start_with_every_critic(self, critic, start, separator, make_sources):
         data = make_sources(2)
         separator = clone(separator).set_params(source_model=WGANSourceModel(2, **SMALL), start=start, critic=critic)
-        separator.fit(data.X, data.y)
-        assert (separator.learned_.encoder is not None) == (start == "mixture")
-        assert (separator.learned_.critics is not None) == (critic == "mixture")
-        separated = separator.transform(data.mixture)
+        cheap = {f"{part}__max_iter": 2 for part in ("start", "critic") if getattr(separator, part) == "mixture"}
+        separated = separator.set_params(**cheap).fit(data.X, data.y).transform(data.mixture)
         assert np.isfinite(separated).all()
         np.testing.assert_allclose(separator.inverse_transform(separated), data.mixture)
 
-    @pytest.mark.parametrize("name", ["start", "critic"])
-    def test_what_only_another_fit_can_learn(self, name, separator, make_sources):
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"start": "source"},
+            {"critic": None},
+            {"start__max_iter": 3},
+            {"critic__levels": (-1.0, 1.0)},
+            {"source_model__latent_weight": 0.5},
+            {"source_model": WGANSourceModel(2, **SMALL)},
+            {"random_state": 7},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_what_only_training_reads_needs_another_fit(self, change, separator, make_sources):
         data = make_sources(2)
-        fitted = clone(separator).set_params(**{name: "source"}).fit(data.X, data.y)
-        fitted.set_params(**{name: "mixture"}, critic_weight=1.0)
-        with pytest.raises(ValueError, match=f'{name}="mixture" was not set when this separator was fitted: fit it'):
+        fitted = clone(separator).fit(data.X, data.y)
+        before, old = fitted.transform(data.mixture), {name: fitted.get_params()[name] for name in change}
+        fitted.set_params(**change)
+        with pytest.raises(ValueError, match=r"has changed since this SupervisedSeparator was fitted.*fit again"):
             fitted.transform(data.mixture)
+        assert_array_equal(fitted.set_params(**old).transform(data.mixture), before)
 
-    def test_without_weight_no_critics_are_needed(self, separator, make_sources):
+    def test_what_neither_reads_may_change(self, separator, make_sources):
         data = make_sources(2)
-        fitted = clone(separator).set_params(critic="source", critic_weight=0).fit(data.X, data.y)
+        fitted = clone(separator).fit(data.X, data.y)
         before = fitted.transform(data.mixture)
-        assert_array_equal(fitted.set_params(critic="mixture").transform(data.mixture), before)
+        assert_array_equal(fitted.set_params(memory="x", n_jobs=2, start__verbose=1).transform(data.mixture), before)
+
+    @pytest.mark.parametrize("copy", [lambda s: pickle.loads(pickle.dumps(s)), deepcopy], ids=["pickle", "deepcopy"])
+    def test_copies_know_what_they_were_trained_with(self, copy, separator, make_sources):
+        data = make_sources(2)
+        seeded = clone(separator).set_params(random_state=np.random.RandomState(0))
+        fitted = seeded.set_params(start__levels=[-3, np.float64(3.0)]).fit(data.X, data.y)
+        assert_array_equal(copy(fitted).transform(data.mixture), fitted.transform(data.mixture))
+
+    def test_a_string_becomes_what_it_stands_for_once_parameters_nest(self):
+        separator = SupervisedSeparator(critic="source").set_params(start__max_iter=7, critic="mixture")
+        assert (separator.start.max_iter, separator.critic) == (7, "mixture")
+        separator.set_params(critic="mixture", critic__max_iter=9)
+        assert (separator.start.max_iter, separator.critic.max_iter) == (7, 9)
+        assert isinstance(separator.set_params(start="source").start, str)
+
+    @pytest.mark.parametrize(
+        "part", [MixtureStart(max_iter=2), SourceStart(), MixtureCritic(max_iter=2), SourceCritic()]
+    )
+    def test_objects_given_are_not_changed(self, part, separator, make_sources):
+        data = make_sources(2)
+        name = "critic" if "Critic" in type(part).__name__ else "start"
+        model = WGANSourceModel(2, **SMALL)
+        clone(separator).set_params(source_model=model).set_params(**{name: part}).fit(data.X, data.y)
+        assert not [attribute for attribute in vars(part) if attribute.endswith("_")]
+        assert getattr(part, "random_state", None) is None
 
     def test_no_model_has_a_critic(self, separator, make_sources):
         data = make_sources(2)
@@ -204,7 +274,8 @@ class TestFromFitted:
         models = [
             (label, WGANSourceModel(2, **SMALL, random_state=seed).fit(data.X[data.y == label])) for label in "ab"
         ]
-        settings = {"start_max_iter": 2, "critic_max_iter": 2, "max_iter": 3, "random_state": seed}
+        parts = {"start": MixtureStart(max_iter=2), "critic": MixtureCritic(max_iter=2)}
+        settings = {**parts, "max_iter": 3, "random_state": seed}
         first, second = (SupervisedSeparator.from_fitted(models, **settings) for _ in range(2))
         separated = first.transform(data.mixture)
         assert_array_equal(separated, second.transform(data.mixture))
@@ -234,12 +305,16 @@ class TestMemory:
             return clone(separator).set_params(memory=memory, **params).fit(data.X, data.y).transform(data.mixture)
 
         first = fit()
-        assert [hit for _, hit in calls] == [False] * 3
-        assert {name for name, _ in calls} == {_separator._fit_model.__name__, _learned.learn_from_mixtures.__name__}
+        assert [hit for _, hit in calls] == [False] * 4
+        assert {name for name, _ in calls} == {fit_model.__name__, fit_part.__name__}
         assert_array_equal(fit(), first)
-        assert [hit for _, hit in calls] == [True] * 3
+        assert [hit for _, hit in calls] == [True] * 4
         for change in ({"critic_weight": 30.0}, {"start_weight": 0.0}, {"mask_exponent": 1.0}):
             assert not np.array_equal(fit(**change), first)
-            assert [hit for _, hit in calls] == [True] * 3
+            assert [hit for _, hit in calls] == [True] * 4
+        fit(critic__max_iter=3)
+        assert [hit for _, hit in calls] == [True, True, True, False]
+        fit(start__max_iter=3)
+        assert [hit for _, hit in calls] == [True, True, False, False]
         fit(source_model__latent_weight=0.5)
-        assert [hit for _, hit in calls] == [False] * 3
+        assert [hit for _, hit in calls] == [False] * 4

@@ -16,8 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_gass import DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel
-from sklearn_gass.networks import warp_frequencies
 from sklearn_gass._random import derive_seed
+from sklearn_gass.networks import warp_frequencies
 
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16, "max_iter": 3, "random_state": 0}
 CRITIC = {"critic_hidden_layer_sizes": (8,), "inversion_max_iter": 2, "critic_max_iter": 1}
@@ -460,7 +460,7 @@ class TestParameters:
         cpu, cuda = (fit(model, frames, device=device, max_iter=40) for device in ("cpu", "cuda"))
         assert all(isinstance(weight, np.ndarray) for weight in cuda.weights_.values())
         assert cuda.score(frames) == pytest.approx(cpu.score(frames), rel=0.2)
-        on_cpu, on_cuda = (cuda._decoder(torch.float32, device) for device in ("cpu", "cuda"))
+        on_cpu, on_cuda = (cuda.decoder(torch.float32, device) for device in ("cpu", "cuda"))
         latents = torch.tensor(cuda.transform(frames), dtype=torch.float32)
         generated = on_cuda.generate(latents.cuda()).cpu()
         assert_allclose(generated, on_cpu.generate(latents), rtol=1e-3, atol=1e-4)

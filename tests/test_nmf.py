@@ -13,8 +13,8 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import NotFittedError
 
 from sklearn_gass import NMFSourceModel
-from sklearn_gass.engine._multiplicative import GammaPrior, solve_activations, update_activations, update_components
 from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.engine._multiplicative import GammaPrior, solve_activations, update_activations, update_components
 
 LOSSES = list(DIVERGENCES)
 PRIORS = [None, "gamma"]

@@ -25,8 +25,8 @@ def test_fits_and_separates(method, make_sources, seed):
     assert separated.shape == (2, 20, 12)
     assert np.isfinite(separated).all()
     np.testing.assert_allclose(separated.sum(0), data.mixture)
-    assert separator.learned_.encoder is None, "the paper starts from random latents"
-    assert separator.learned_.critics is None, "the paper has no critics but those of its models"
+    assert separator.start == "random"
+    assert separator.critic == "source", "the paper has no critics but those of its models"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,15 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 
-from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
+from sklearn_gass import (
+    AudioSeparator,
+    MixtureCritic,
+    MixtureStart,
+    NMFSourceModel,
+    SupervisedSeparator,
+    SupervisedSeparatorCV,
+    VAESourceModel,
+)
 from sklearn_gass.datasets import make_voices
 from sklearn_gass.scoring import SeparationScorer
 
@@ -31,8 +39,8 @@ rng = np.random.default_rng(0)
 X, y, groups = rng.gamma(1, 1, (60, 12)), np.repeat(["a", "b"], 30), np.arange(60) // 5
 model = VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=200)
 separator = SupervisedSeparator(
-    model, max_iter=5, start_max_iter=2, critic_max_iter=2, memory=sys.argv[1] or None, random_state=0
-)
+    model, max_iter=5, memory=sys.argv[1] or None, random_state=0
+).set_params(start__max_iter=2, critic__max_iter=2)
 search = GridSearchCV(separator, {"critic_weight": [0, 10, 100]}, cv=StratifiedGroupKFold(3), error_score="raise")
 search.fit(X, y, groups=groups)
 print(json.dumps(search.cv_results_["mean_test_score"].tolist()))
@@ -51,7 +59,9 @@ def one_thread():
 @pytest.fixture(scope="module")
 def separator(seed):
     model = VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=3)
-    return SupervisedSeparator(model, max_iter=5, start_max_iter=2, critic_max_iter=2, random_state=seed)
+    return SupervisedSeparator(
+        model, max_iter=5, start=MixtureStart(max_iter=2), critic=MixtureCritic(max_iter=2), random_state=seed
+    )
 
 
 @pytest.fixture(scope="module")

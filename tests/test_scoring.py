@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator
 from sklearn_gass.datasets import make_mixture
 from sklearn_gass.metrics import bss_eval, bss_eval_improvement, si_sdr, si_sdr_improvement
-from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer
+from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer, make_frame_mixtures, make_wave_mixtures
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ class CountedSeparations:
     """Count how often an estimator separates."""
 
     def __init__(self, estimator):
-        self.estimator, self.n_calls = estimator, 0
+        self.estimator, self.classes_, self.n_calls = estimator, estimator.classes_, 0
 
-    def _held_out_mixtures(self, *args):
-        return self.estimator._held_out_mixtures(*args)
+    def __getattr__(self, name):
+        return getattr(self.estimator, name)
 
-    def _separate(self, mixture):
+    def separate(self, mixture):
         self.n_calls += 1
-        return self.estimator._separate(mixture)
+        return self.estimator.separate(mixture)
 
 
 class TestWaveforms:
@@ -74,7 +74,7 @@ class TestWaveforms:
     def test_level_difference(self, audio, short_voices):
         """A louder first source is easier to get out of the mixture, the other one harder."""
         X, y = [short_voices.utterances[0], short_voices.utterances[3]], ["voice0", "voice1"]
-        ((mixture, references),) = audio._held_out_mixtures(X, y, 12)
+        ((mixture, references),) = make_wave_mixtures(X, y, snr=12)
         levels = [reference[: len(wave)].std() for reference, wave in zip(references, X, strict=True)]
         assert 20 * np.log10(levels[0] / levels[1]) == pytest.approx(12, abs=0.01)
         np.testing.assert_array_equal(mixture, references.sum(0))
@@ -115,8 +115,8 @@ class TestFrames:
 
     def test_level_is_on_top_of_that_of_the_frames(self, frames, make_sources):
         data = make_sources(2, np.float32)
-        ((_, plain),) = frames._held_out_mixtures(data.X, data.y)
-        ((mixture, lowered),) = frames._held_out_mixtures(data.X, data.y, 20)
+        ((_, plain),) = make_frame_mixtures(data.X, data.y)
+        ((mixture, lowered),) = make_frame_mixtures(data.X, data.y, snr=20)
         np.testing.assert_array_equal(lowered[0], plain[0])
         np.testing.assert_allclose(lowered[1], plain[1] / 10, rtol=1e-6)
         assert mixture.dtype == lowered.dtype == np.float32

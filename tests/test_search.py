@@ -24,7 +24,15 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
+from sklearn_gass import (
+    AudioSeparator,
+    MixtureCritic,
+    MixtureStart,
+    NMFSourceModel,
+    SupervisedSeparator,
+    SupervisedSeparatorCV,
+    VAESourceModel,
+)
 from sklearn_gass.scoring import SeparationScorer
 
 GRID = {"critic_weight": [0, 3, 100], "mask_exponent": [1, 2]}
@@ -50,7 +58,9 @@ def counted():
 def separator(seed):
     """Unfitted separator with cheap models that have a λ."""
     model = VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=3)
-    return SupervisedSeparator(model, max_iter=5, start_max_iter=2, critic_max_iter=2, random_state=seed)
+    return SupervisedSeparator(
+        model, max_iter=5, start=MixtureStart(max_iter=2), critic=MixtureCritic(max_iter=2), random_state=seed
+    )
 
 
 @pytest.fixture(scope="module")
