@@ -29,8 +29,6 @@ DEFAULT_WEIGHT = SupervisedSeparator().critic_weight
 WEIGHT, ORACLE = ", λ = ", ", oracle λ (picked by the true sources)"
 GAIN_HEADER = "| method | SDR [95 %] | ahead | SIR | SAR |", "|---" * 5 + "|"
 ASIDE = "own encoder"  # in the names of rows that the main table leaves out
-WEIGHT_NOTE = """λ weighs the critics, networks that score how clean an estimate of a source sounds. Gain over the same
-fitted models at λ = 0:"""
 MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -243,6 +241,7 @@ seed 0, a row with 3 uses seeds 0, 1 and 2.
 
 - A model's plain name stands for the defaults of this library. These defaults were developed on these speakers, by such
   scores. So were the settings of the row *adversarial only*. All settings are the same for all pairs.
+- λ weighs the critics, networks that score how clean an estimate of a source sounds.
 - Only the rows that say oracle choose anything by a pair's true sources.
 - The paper's methods have the paper's architectures and schedule, but not its data.
 - The ideal ratio mask has exponent {BOUND_EXPONENT}, and all generative models have masks of exponent {exponent:g}.
@@ -271,7 +270,7 @@ def make_sections(cells, rows):
     whole = {name: pairs for name, pairs in rows.items() if name not in partial}
     sections = [make_table({name: pairs for name, pairs in whole.items() if WEIGHT not in name or ASIDE in name})]
     if any(name.endswith(f"{WEIGHT}0") for name in rows):
-        sections.append(f"## What λ adds\n\n{WEIGHT_NOTE}\n\n{weight_table(rows)}")
+        sections.append(f"## What λ adds\n\nGain over the same fitted models at λ = 0:\n\n{weight_table(rows)}")
     if any(cell["family"] in CHOSEN for cell in cells):
         note = "Gain over the same fitted models at λ = 0, on the seeds for which λ was chosen:"
         sections.append(f"## λ chosen on training data\n\n{note}\n\n{choice_table(cells)}")
