@@ -1,10 +1,13 @@
-"""Ask a random forest to tell generated frames from real ones, and look for copies.
+"""Test whether a random forest tells generated frames from real ones, and whether they are copies.
 
-For one speaker of the TIMIT sample (a synthetic voice without it), models are trained on seven utterances. Up to 500
-samples are compared with as many real frames of the three held-out utterances: five-fold accuracy of a random forest of
-200 trees (0.5 would be indistinguishable), for the generated means and with output noise. Real training frames in place
-of samples show what accuracy even real frames of other sentences have. Distances to the nearest training frame, over
-log magnitudes, show whether samples are copies: those of held-out frames are the yardstick.
+Models train on seven utterances of one speaker of the TIMIT sample, or of a synthetic voice without it. The other three
+utterances are held out. The table has two measures:
+
+* *Accuracy*: how often a random forest of 200 trees tells up to 500 samples from as many held-out frames, in five
+  folds. 0.5 means that it cannot tell them apart. Samples are generated means, and means with output noise. For
+  comparison, the first row has real training frames in place of samples.
+* *Nearest training frame*: the median distance of samples to the nearest training frame, over log magnitudes. If it is
+  far below that of held-out frames, in the second row, samples are copies.
 
 Run ``python benchmarks/samples.py --gallery docs/sample_gallery.jpg``.
 """
@@ -50,7 +53,7 @@ def load_frames(speaker_number):
 
 
 def forest_accuracy(real, other):
-    """Return how often a random forest tells the two apart."""
+    """Return how often a random forest tells the two kinds of frames apart."""
     X = np.concatenate([real, other])
     y = np.repeat([0, 1], [len(real), len(other)])
     return cross_val_score(RandomForestClassifier(200, random_state=0), X, y, cv=5).mean()
@@ -74,7 +77,7 @@ def main():
     rng = np.random.RandomState(0)
     real = held_out[rng.permutation(len(held_out))[:500]]
     shown = {"real, held out": real}
-    print(f"{speaker}: {len(train)} training frames, {len(real)} held-out frames")
+    print(f"Speaker {speaker}: {len(train)} training frames, {len(real)} held-out frames")
     print("frames                accuracy, means  accuracy, with noise  nearest training frame")
     same = train[rng.permutation(len(train))[: len(real)]]
     print(f"{'real, training':22s}{forest_accuracy(real, same):14.3f}")

@@ -1,12 +1,11 @@
 """Divergences between magnitude frames and their reconstruction, one number a frame.
 
-They are the objective that separation minimises, so they are written for cheap gradients. With ``constant=False`` the
-terms that do not depend on the reconstruction may be left out, which keeps gradients and differences and saves a
-logarithm for every bin.
+Separation minimises these functions, so they are written for cheap gradients. ``constant=False`` leaves out terms that
+do not depend on the reconstruction. Gradients and differences stay the same, and a logarithm is saved for every bin.
 
-A small number, the precision of the dtype, is added inside logarithms and denominators. It keeps values and gradients
-finite where the reconstruction is zero, and keeps the gradient alive there, which clipping would not. So frames should
-be scaled to values around one: magnitudes near or below 1e-7 in single precision (2e-16 in double) count as zero.
+A small number, the precision of the dtype, is added inside logarithms and denominators. Where the reconstruction is
+zero, it keeps values and gradients finite. It also keeps gradients from vanishing, as they would with clipping. Scale
+frames to values around one, because magnitudes near or below 1e-7 in single precision (2e-16 in double) count as zero.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def euclidean_distance(frames: torch.Tensor, reconstruction: torch.Tensor, *, co
     reconstruction : torch.Tensor of shape (..., n_bins)
         Magnitudes ``r`` that should explain them.
     constant : bool, default=True
-        Accepted for symmetry; nothing is saved by leaving a term out here.
+        Accepted for symmetry, and of no effect: there is no term to leave out.
 
     Returns
     -------
@@ -107,8 +106,8 @@ def itakura_saito_divergence(
 ) -> torch.Tensor:
     """Compute the Itakura-Saito divergence, the loss of gamma and exponential outputs.
 
-    ``sum(x / r - log(x / r) - 1)`` over the bins of each frame. It depends on the ratio only. Where the definition is
-    infinite, at ``x = 0``, it is large but finite here, and zero where both are zero.
+    ``sum(x / r - log(x / r) - 1)`` over the bins of each frame. It depends on the ratio only. At ``x = 0`` the
+    definition is infinite. Here it is large but finite, and zero if both are zero.
 
     Parameters
     ----------
@@ -167,4 +166,4 @@ DIVERGENCES: dict[str, Divergence] = {
 """Divergences by the name that scikit-learn's ``beta_loss`` gives them."""
 
 BETAS = {"kullback-leibler": 1, "frobenius": 2, "itakura-saito": 0}
-"""Degree of each: frames and reconstruction that are both a times as loud are a to this power times as far apart."""
+"""Degree of each divergence: ``a`` times louder frames and reconstruction make it ``a**degree`` times as large."""

@@ -22,14 +22,15 @@ def ratio_masks(estimates: ArrayLike, exponent: float = 2.0) -> NDArray[np.float
     estimates : array-like of shape (n_sources, ...)
         Non-negative magnitudes of each source, commonly of shape (n_sources, n_frames, n_bins).
     exponent : float, default=2.0
-        Power ``p`` in (0, inf]. 1 shares by magnitude, 2 by power (Wiener filter), infinity gives each bin to its
-        loudest source, ties in equal parts.
+        Power ``p`` in (0, inf]. 1 shares by magnitude, 2 by power (Wiener filter). Infinity gives each bin to its
+        loudest source; sources that are equally loud share it. Try 2 first.
 
     Returns
     -------
     masks : ndarray of shape (n_sources, ...)
-        Values in [0, 1] that sum to one over the sources to the precision of the dtype, which is that of the estimates
-        for floats, else float64. Permuting the sources permutes the masks exactly.
+        Values in [0, 1]. Over the sources they sum to one, to the precision of the dtype. The dtype is that of the
+        estimates if these are floats, else float64. Another order of the sources gives exactly the same masks in that
+        order.
 
     Raises
     ------

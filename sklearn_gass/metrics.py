@@ -4,19 +4,18 @@ Conventions
 -----------
 
 Signals are arrays whose last axis is time. References and estimates have the same shape, and estimate ``k`` belongs to
-reference ``k``: no permutation is searched for, since a supervised separator knows which source is which. Computations
-are done in double precision. A silent reference is an error, because no ratio is defined for it. Means are not
-removed.
+reference ``k``. A supervised separator knows which source is which, so no permutation is tried. Computations are done
+in double precision. A silent reference is an error, because no ratio is defined for it. Means are not removed.
 
 Metrics
 -------
 
-* :func:`si_sdr`: scale-invariant signal-to-distortion ratio [2]_. The reference may be scaled, all else counts as
+* :func:`si_sdr`: scale-invariant signal-to-distortion ratio [2]_. The reference may be scaled. All else counts as
   distortion.
 * :func:`bss_eval`: signal-to-distortion, -interference and -artifacts ratios of BSS eval version 3 [1]_. The reference
-  may be filtered by 512 taps, so a change of timbre does not count; interference is what a filtered sum of all
-  references explains beyond that, artifacts the rest.
-* :func:`si_sdr_improvement`, :func:`bss_eval_improvement`: the same over the mixture taken as estimate of each source.
+  may be filtered by 512 taps, so a change of timbre does not count. Interference is what a filtered sum of all
+  references explains beyond that. Artifacts are the rest.
+* :func:`si_sdr_improvement`, :func:`bss_eval_improvement`: the same minus the score of the unseparated mixture.
 * :func:`ideal_ratio_mask_bound`: what masks made from the true sources reach.
 
 References
@@ -87,8 +86,8 @@ def si_sdr(references: ArrayLike, estimates: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ratio : ndarray of shape (...)
-        Ratio in dB; infinite for a scaled copy of the reference that is exact, minus infinity for silence and all else
-        that is orthogonal to the reference.
+        Ratio in dB. It is infinity for an exact, scaled copy of the reference, and minus infinity for silence and for
+        all else that is orthogonal to the reference.
 
     Raises
     ------
@@ -133,8 +132,8 @@ def si_sdr_improvement(references: ArrayLike, estimates: ArrayLike, mixture: Arr
     estimates : array-like of shape (..., n_samples)
         Separated sources.
     mixture : array-like of shape (n_samples,)
-        The mixture that was separated, or one mixture for each reference, of a shape that broadcasts to that of the
-        references.
+        The mixture that was separated. You may also give one mixture for each reference, in a shape that broadcasts to
+        the shape of the references.
 
     Returns
     -------
@@ -161,7 +160,7 @@ def si_sdr_improvement(references: ArrayLike, estimates: ArrayLike, mixture: Arr
 def bss_eval(references: ArrayLike, estimates: ArrayLike) -> BSSEval:
     """Compute signal-to-distortion, -interference and -artifacts ratios of Vincent et al. (2006).
 
-    This is BSS eval version 3 with 512 filter taps, without a search for the permutation.
+    This is BSS eval version 3 with 512 filter taps. It tries no permutations.
 
     Parameters
     ----------
@@ -219,7 +218,7 @@ def bss_eval(references: ArrayLike, estimates: ArrayLike) -> BSSEval:
 def bss_eval_improvement(references: ArrayLike, estimates: ArrayLike, mixture: ArrayLike) -> BSSEvalImprovement:
     """Compute by how much separation raised the ratios of `bss_eval`.
 
-    There is no such number for the signal-to-artifacts ratio: a mixture has no artifacts.
+    The signal-to-artifacts ratio has no such number, because a mixture has no artifacts.
 
     Parameters
     ----------

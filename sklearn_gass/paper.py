@@ -1,11 +1,21 @@
-"""The six methods of the paper as it configured them, to be compared with.
+"""The six methods of the paper as it configured them, so that you can compare with them.
 
 Architecture and schedule are those of C. Subakan, P. Smaragdis, "Generative Adversarial Source Separation", ICASSP
-2018, arXiv:1710.10779: one hidden layer of 100 softplus units, 400 epochs of RMSprop at a rate of 0.001 in batches of
-350 frames, which are 2,000 steps for half a minute of speech (1,200 to 2,000 for the speakers of the TIMIT sample:
-a last batch that is not full is left out), a critic with 90 tanh units whose weights are clipped, and 2,000 steps of
-RMSprop from random latents to separate. Three things differ: the critic's sign is right, frames are scaled to mean 1
-and networks read their ``log1p``, and all methods are reconstructed by the same masks.
+2018, arXiv:1710.10779:
+
+* Networks have one hidden layer of 100 softplus units.
+* Training takes 400 epochs of RMSprop at a rate of 0.001, in batches of 350 frames. For half a minute of speech these
+  are 2,000 steps (1,200 to 2,000 for the speakers of the TIMIT sample, because the last batch is left out if it is not
+  full).
+* The critic, a network that ranks how much frames look like training frames, has 90 tanh units. Its weights are clipped
+  in the two Wasserstein GANs.
+* Separation takes 2,000 steps of RMSprop from random latents.
+
+Three things differ:
+
+* The critic's sign is right.
+* Frames are scaled to mean 1, and networks read their ``log1p``.
+* All methods are reconstructed by the same masks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Short-time Fourier transform between waveforms and magnitude-spectrogram frames.
 
-Frames are centred: frame ``k`` is centred on sample ``k * hop_length``, the waveform being taken as zero outside its
-ends. One frame more than usual is taken where the waveform does not end on a multiple of the hop, so that its last
-samples are as well covered as all others and the way back is exact for every length.
+Frame ``k`` is centred on sample ``k * hop_length``. Outside its ends the waveform counts as zero. If the waveform does
+not end on a multiple of the hop, there is one frame more than usual. So its last samples are covered as well as all
+others, and the way back is exact for every length.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from sklearn_gass._validation import Interval, check_wave
 if TYPE_CHECKING:
     WindowSpec = str | tuple[str | float, ...]
 
-# Smallest share of the window's peak energy with which a sample may be covered. Rounding errors of a reconstruction
-# grow with one over its root, so this bounds the loss at about 30 times the precision of the dtype.
+# Every sample must be covered by at least this share of the window's peak energy. Rounding errors of a reconstruction
+# grow with one over the root of the share, so they stay below about 30 times the precision of the dtype.
 _MIN_COVERAGE = 1e-3
 
 
 class STFT(BaseEstimator):
     """Turn waveforms into rows of magnitudes and back.
 
-    It has parameters like an estimator, so it can be cloned and tuned inside one (``stft__n_fft``), but nothing to
-    fit.
+    It has the parameters of an estimator, so you can clone it and tune it inside one (``stft__n_fft``). It has
+    nothing to fit.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class STFT(BaseEstimator):
     n_bins : int
         Number of frequency bins of a frame, ``n_fft // 2 + 1``.
     hop_samples : int
-        Samples between neighbouring frames, with None resolved.
+        Samples between neighbouring frames, also if `hop_length` is None.
 
     References
     ----------
@@ -142,7 +142,7 @@ class STFT(BaseEstimator):
         block_frames : int
             Frames of a block; the last one may have fewer.
         level : float, default=1.0
-            What samples are divided by, without a copy of the whole waveform.
+            Number to divide samples by; this saves a scaled copy of the whole waveform.
 
         Returns
         -------
@@ -228,7 +228,7 @@ class STFT(BaseEstimator):
         Returns
         -------
         pieces : iterator of ndarray of shape (..., n)
-            Successive samples, as soon as no further frame covers them; `n_samples` in all.
+            Successive samples, `n_samples` in all. Each piece comes as soon as no further frame covers it.
 
         Raises
         ------

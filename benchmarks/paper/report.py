@@ -1,8 +1,8 @@
-"""Make tables and figure of the comparison from the cells that ``run.py`` left.
+"""Make the tables and the figure of the comparison from the cells that ``run.py`` left.
 
-Run ``python benchmarks/paper/report.py``: writes ``results.json`` with every cell, ``docs/paper_table.md``, the figure
-beside it and, with ``--readme``, the table between the figure marks of the README. ``--cells`` takes the cells of
-another folder, such as those of another corpus, and only prints.
+Run ``python benchmarks/paper/report.py``. It writes ``results.json`` with every cell, ``docs/paper_table.md`` and the
+figure beside it. With ``--readme`` it also writes the table between the figure marks of the README. With ``--cells`` it
+takes the cells of another folder, such as those of another corpus, and only prints.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def load_cells(folder=None):
-    """Return all cells of a folder, or those kept in the repository and those run since, if made as methods are now."""
+    """Return the cells of a folder, or of the repository and of runs since; only those with today's settings."""
     kept = HERE / "results.json"
     cells = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and folder is None else []
     files = sorted((folder or HERE / "cells").glob("*.json"))
@@ -41,7 +41,7 @@ def load_cells(folder=None):
     keyed = [((cell["family"], cell["number"], cell["seed"]), cell) for cell in cells]
     current = {key: cell for key, cell in keyed if key[0] in KNOWN and cell["settings"] == settings(key[0])}
     leave_out({key for key, _ in keyed} - current.keys(), "since their settings have changed")
-    # a mean over seeds is one over the same pairs
+    # all seeds of a mean must have the same pairs
     pairs: dict[tuple, set] = {}
     for family, number, seed in sorted(current, key=lambda key: key[2]):
         pairs.setdefault((family, seed), set()).add(number)
@@ -54,19 +54,19 @@ def load_cells(folder=None):
 
 
 def leave_out(keys, reason):
-    """Say which cells are not taken."""
+    """Say which cells are left out."""
     if keys:
         named = sorted({f"{family} (seed {seed})" for family, _, seed in keys})
         print(f"Left out, {reason}: cells of {', '.join(named)}.", file=sys.stderr)
 
 
 def by_row(cells):
-    """Return, for each row of the table, scores by pair of speakers, each the mean over seeds, and their number."""
+    """Return, for each row of the table, the scores of each pair as means over seeds, and the number of seeds."""
     rows = {}
     for cell in cells:
         for name, scores in cell["rows"].items():
             rows.setdefault(name, {}).setdefault(tuple(cell["pair"]), []).append(scores)
-    merge = {"fit_seconds": max}  # the longest fit is one that found nothing in the cache
+    merge = {"fit_seconds": max}  # the longest fit found nothing in the cache
     return {
         name: {
             pair: {key: merge.get(key, np.mean)([s[key] for s in seeds]) for key in seeds[0]} | {"seeds": len(seeds)}
@@ -77,7 +77,7 @@ def by_row(cells):
 
 
 def seed_table(cells):
-    """Return the table of the SDR that each seed has, for the main rows with several seeds."""
+    """Return a table with the SDR of each seed, for the main rows with several seeds."""
     seeds = sorted({cell["seed"] for cell in cells})
     by_seed = {seed: by_row(cell for cell in cells if cell["seed"] == seed) for seed in seeds}
     lines = ["| method | " + " | ".join(f"seed {seed}" for seed in by_seed) + " |", "|---" * (len(by_seed) + 1) + "|"]
@@ -97,7 +97,7 @@ def is_main(name):
 
 
 def add_oracles(rows):
-    """Add, for each model with several values of λ, the best of them for each pair, which nobody could choose."""
+    """Add the best λ of each pair, for each model with several values of λ; only the true sources tell which it is."""
     for name in [name for name in rows if f"{name}{WEIGHT}0" in rows]:
         tried = [pairs for other, pairs in rows.items() if other == name or other.startswith(name + WEIGHT)]
         common = set.intersection(*(set(pairs) for pairs in tried))
@@ -118,7 +118,7 @@ def table_row(name, pairs, baseline):
 
 
 def decibels(value):
-    """Return a number of decibels with two decimals, but where the library writes none."""
+    """Return a number of decibels with two decimals; beyond 99 dB written as the library does."""
     return f"{value:.2f}" if abs(value) <= 99 else format_decibel(value)
 
 
@@ -128,7 +128,7 @@ def seconds(value):
 
 
 def wins(gains):
-    """Return how many gains are above zero, and the sign test's probability of as uneven a number by chance."""
+    """Return how many gains are above zero, and how likely such an uneven number is by chance (sign test)."""
     above, below = (sum(sign * gain > 0 for gain in gains.values()) for sign in (1, -1))
     equal = f", {len(gains) - above - below} equal" if above + below < len(gains) else ""
     chance = f" (p = {binomtest(above, above + below).pvalue:.1g})" if above + below else ""
@@ -136,7 +136,7 @@ def wins(gains):
 
 
 def interval(gains):
-    """Return the mean and its bootstrap interval: speakers are drawn again, and with them all of their pairs."""
+    """Return the mean and its bootstrap interval; each draw takes speakers, with all of their pairs."""
     rng, weights = np.random.RandomState(0), np.ones((10_000, len(gains)))
     for speakers in zip(*gains, strict=True):
         names, places = np.unique(speakers, return_inverse=True)
@@ -148,7 +148,7 @@ def interval(gains):
 
 
 def signed(value):
-    """Return a difference with two decimals, and with its sign unless they are zero."""
+    """Return a difference with two decimals, and with its sign unless both decimals are zero."""
     return f"{value:+.2f}" if round(float(value), 2) else "0.00"
 
 
@@ -178,7 +178,7 @@ def choice_table(cells):
 
 
 def at_chosen_weight(cells, family, chosen, of, model):
-    """Yield cells of fixed values of λ, each with a further row: the same fitted model at the chosen λ."""
+    """Yield cells of fixed values of λ, with one more row: the same fitted model at the chosen λ."""
     fixed = {(cell["number"], cell["seed"]): cell for cell in cells if cell["family"] == of}
     for choice in (cell for cell in cells if cell["family"] == family):
         cell = fixed.get((choice["number"], choice["seed"]))
@@ -189,7 +189,7 @@ def at_chosen_weight(cells, family, chosen, of, model):
 
 
 def default_label(model):
-    """Return what tables of λ call the row that has a model's plain name."""
+    """Return the name that tables of λ give to the row with a model's plain name."""
     return f"{model}{WEIGHT}{DEFAULT_WEIGHT:g}, the default"
 
 
@@ -232,28 +232,31 @@ def draw(rows):
 def introduction(cells, n_pairs):
     """Return the lines above the table."""
     more = " ".join(str(seed) for seed in sorted({cell["seed"] for cell in cells}) if seed)
-    again = f", the same with `--families ours --seeds {more}`" if more else ""
-    return f"""Means over {n_pairs} pairs of the TIMIT sample in dB, by BSS eval and SI-SDR, made by
-`python benchmarks/paper/run.py`{again} and `python benchmarks/paper/report.py --readme`. Where a
-row has fewer seeds, they are the first ones.
+    again = f" (then with `--families ours --seeds {more}`)" if more else ""
+    exponent = SupervisedSeparator().mask_exponent
+    return f"""Scores are in dB, by BSS eval and SI-SDR, as means over {n_pairs} pairs of the TIMIT sample.
+`python benchmarks/paper/run.py`{again} and
+`python benchmarks/paper/report.py --readme` made them. The last column is the number of seeds: a row with 1 uses
+seed 0, a row with 3 uses seeds 0, 1 and 2.
 
-- A model's plain name stands for the defaults of this library. They were developed on these speakers, by such scores,
-  as were the settings of the WGAN that has the adversarial objective alone. They are the same for all pairs, and
-  nothing is chosen by a pair's true sources but in the rows that say oracle.
-- The paper's methods have its architectures and schedule, not its data.
-- The ideal ratio mask has exponent {BOUND_EXPONENT}, the masks of all generative models
-  {SupervisedSeparator().mask_exponent:g}; those of the mask network are its outputs.
-- The row of the chosen λ has fits of its own, with other random starts than the rows of fixed values.
-- Rows of one seed are compared with the mean of NMF-100 over its seeds.
-- The gain over NMF-100 has a bootstrap interval over speakers, which is optimistic with only five and five of them. The
-  sign test takes pairs as independent, which pairs that share speakers are not.
-- CPU s per fit is the largest of all pairs, one for which all source models had to be trained, and includes what only
-  some rows of a model use; the machine had other work, too.
+- A model's plain name stands for the defaults of this library. These defaults were developed on these speakers, by such
+  scores. So were the settings of the row *adversarial only*. All settings are the same for all pairs.
+- λ weighs the critics, networks that score how clean an estimate of a source sounds.
+- Only the rows that say oracle choose anything by a pair's true sources.
+- The paper's methods have the paper's architectures and schedule, but not its data.
+- The ideal ratio mask has exponent {BOUND_EXPONENT}, and all generative models have masks of exponent {exponent:g}.
+  The mask network puts out masks, which are used as they are.
+- The row of the chosen λ was trained separately, with other random numbers than the rows of fixed values.
+- Rows with one seed are compared with the mean of NMF-100 over its seeds.
+- The interval of the gain over NMF-100 comes from a bootstrap over speakers. With only five and five speakers it is
+  optimistic. The sign test treats pairs as independent, but pairs that share a speaker are not.
+- CPU s per fit is the time of the slowest pair, for which every source model had to be trained. It includes training
+  that only some rows of a model use. The machine had other work, too.
 """
 
 
 def between_marks(text, body):
-    """Return the text with what stands between the figure marks replaced."""
+    """Return the text with a new body between the figure marks."""
     if [text.count(mark) for mark in MARKS] != [1, 1]:
         raise SystemExit(f"README.md must have {MARKS[0]} and {MARKS[1]} once each.")
     before, rest = text.split(MARKS[0])
@@ -261,26 +264,26 @@ def between_marks(text, body):
 
 
 def make_sections(cells, rows):
-    """Return all tables as Markdown, the first one alone without a heading."""
+    """Return all tables as Markdown; all but the first have a heading."""
     most = max(map(len, rows.values()))
     partial = {name: pairs for name, pairs in rows.items() if len(pairs) < most}
     whole = {name: pairs for name, pairs in rows.items() if name not in partial}
     sections = [make_table({name: pairs for name, pairs in whole.items() if WEIGHT not in name or ASIDE in name})]
     if any(name.endswith(f"{WEIGHT}0") for name in rows):
-        sections.append(f"## What λ adds\n\nTo the same fitted models at λ = 0:\n\n{weight_table(rows)}")
+        sections.append(f"## What λ adds\n\nGain over the same fitted models at λ = 0:\n\n{weight_table(rows)}")
     if any(cell["family"] in CHOSEN for cell in cells):
-        note = "To the same fitted models at λ = 0, of the seeds for which λ was chosen:"
+        note = "Gain over the same fitted models at λ = 0, on the seeds for which λ was chosen:"
         sections.append(f"## λ chosen on training data\n\n{note}\n\n{choice_table(cells)}")
     if len({cell["seed"] for cell in cells}) > 1:
         sections.append(f"## Seed by seed\n\nMean SDR in dB:\n\n{seed_table(cells)}")
     if partial:
-        note = "## Some of the pairs only\n\nCompare by the gain, which is over the same pairs.\n\n"
+        note = "## Some of the pairs only\n\nCompare these rows by the gain, which is over the same pairs.\n\n"
         sections.append(note + make_table(partial, rows.get(BASELINE, {})))
     return sections
 
 
 def publish(cells, rows, sections, readme):
-    """Write results, page and figure, and the main rows into the README if asked to."""
+    """Write results, page and figure and, if asked to, the main rows into the README."""
     (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n", encoding="utf-8")
     most = max(map(len, rows.values()))
     main_rows = {name: pairs for name, pairs in rows.items() if len(pairs) == most and is_main(name)}

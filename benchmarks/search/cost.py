@@ -1,8 +1,8 @@
-"""Count fits and measure time of a search over λ: a grid as it is, a grid with a cache, and one fit per fold.
+"""Count fits and measure the time of three searches over λ: a plain grid, a grid with a cache, and one fit per fold.
 
-Run ``python benchmarks/search/cost.py``. All three search over the same values and folds of the training utterances of
-one pair of the TIMIT sample, one after the other in this process, and must have the same scores. Fits are counted where
-they happen, inside the source model.
+Run ``python benchmarks/search/cost.py``. All three try the same values on the same folds, made of the training
+utterances of one pair of the TIMIT sample. They run one after the other in this process and must get the same scores.
+The source model counts its own fits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CountedVAE(VAESourceModel):
 
 
 def run(search, example):
-    """Return scores of every value and fold, fits, seconds, and seconds of scoring."""
+    """Return the scores of every value and fold, the number of fits, seconds, and seconds of scoring."""
     CountedVAE.n_fits = 0
     start = time.perf_counter()
     search.fit(example.train_utterances, example.train_speakers)
@@ -48,7 +48,7 @@ def run(search, example):
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description="Count fits and measure time of a search over λ.")
-    parser.add_argument("--epochs", type=int, default=CountedVAE().max_iter, help="of every source model")
+    parser.add_argument("--epochs", type=int, default=CountedVAE().max_iter, help="epochs of every source model")
     parser.add_argument("--pair", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -64,7 +64,7 @@ def main():
             "GridSearchCV": GridSearchCV(audio, grid, cv=folds, error_score="raise"),
         }
         print(f"{len(WEIGHTS)} values of λ, 3 folds, 2 sources, {options.epochs} epochs\n")
-        print("| search | source models fitted | seconds | of these scoring |\n|---|---|---|---|")
+        print("| search | source models fitted | seconds | of which scoring |\n|---|---|---|---|")
         found = {}
         for name, search in searches.items():
             found[name] = run(search, example)
@@ -73,8 +73,8 @@ def main():
     reference, _, whole, _ = found["GridSearchCV"]
     same = all(np.array_equal(scores, reference) for scores, *_ in found.values())
     share = found["SupervisedSeparatorCV"][2] / whole
-    print(f"\nscores identical to the last digit: {'yes' if same else 'NO'}")
-    print(f"time of SupervisedSeparatorCV over that of the plain grid: {share:.2f}")
+    print(f"\nAre all scores identical to the last digit? {'Yes.' if same else 'NO.'}")
+    print(f"SupervisedSeparatorCV takes {share:.2f} of the time of the plain grid.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Measure what one speaker pair costs: CPU seconds, and bytes that travel to a worker and back.
+"""Measure what one pair of speakers costs: CPU seconds, and bytes that travel to a worker and back.
 
-Run ``python benchmarks/search/pair.py``. On the first pair of the TIMIT sample, on one thread, with default models.
+Run ``python benchmarks/search/pair.py``. It takes the first pair of the TIMIT sample and default models, on one thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def megabytes(thing):
 
 def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Measure what one speaker pair costs.")
+    parser = argparse.ArgumentParser(description="Measure what one pair of speakers costs.")
     parser.add_argument("--pair", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -32,8 +32,8 @@ def main():
     example = make_pair(data, timit_pairs(data)[options.pair])
     seconds = sum(map(len, example.train_utterances)) / data.sample_rate
     sent = megabytes((example.train_utterances, example.train_speakers, example.mixture))
-    print(f"training sound {seconds:.0f} s; to the worker {sent:.1f} MB of waveforms\n")
-    print("| source models | CPU s training | with models cached | a mixture | MB fitted | MB separated | MB cache |")
+    print(f"{seconds:.0f} s of training sound. {sent:.1f} MB of waveforms travel to the worker.\n")
+    print("| source models | CPU s to train | with cached models | to separate | MB fitted | MB separated | MB cache |")
     print("|---|---|---|---|---|---|---|")
     for model in (NMFSourceModel(), VAESourceModel()):
         with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +42,7 @@ def main():
             audio.fit(example.train_utterances, example.train_speakers)
             trained = time.process_time() - start
             cache = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
-            # one step less: source models are found in the cache, and what is learned from their mixtures is not
+            # one step less: the cache has the source models, but not what is learned from their mixtures
             again = audio.set_params(separator__start_max_iter=audio.separator.start_max_iter - 1)
             start = time.process_time()
             again.fit(example.train_utterances, example.train_speakers)

@@ -1,4 +1,4 @@
-"""Training and separation of a variational autoencoder on a GPU against one core; skipped where there is none.
+"""Compare a GPU with one core, for training and separation of variational autoencoders; skip where there is no GPU.
 
 Run ``python benchmarks/speed/accelerator.py --device cuda``.
 """
@@ -18,14 +18,14 @@ from sklearn_gass.networks import check_device
 
 
 def elapsed(action):
-    """Return seconds of the clock; what is measured ends with arrays on the CPU, so that the device is done."""
+    """Return seconds of the clock, and the result; actions end with arrays on the CPU, so the device is done."""
     start = time.perf_counter()
     result = action()
     return time.perf_counter() - start, result
 
 
 def row(device, epochs, seconds):
-    """Return seconds of training, and of separation per second of sound, both at the second time."""
+    """Return seconds of training, and of separation per second of sound; a first, short run is not counted."""
     X, y, _, sample_rate = load_voices(2)
     model = VAESourceModel(max_iter=epochs, device=device)
     separator = SupervisedSeparator(model, device=device, **SPARE_TRAINING)
@@ -47,7 +47,10 @@ def measure(quick=False, device="cuda"):
     epochs, seconds = (5, 10) if quick else (60, 60)
     rows = [row(name, epochs, seconds) for name in ("cpu", device)]
     rows.append([f"cpu / {device}", *np.divide(rows[0][1:], rows[1][1:]).tolist()])
-    note = f"Variational autoencoders of two speakers, {epochs} epochs; {seconds} s of mixture. Seconds of the clock."
+    note = (
+        f"Variational autoencoders of two speakers, trained for {epochs} epochs, separate {seconds} s of mixture. "
+        "Seconds are those of the clock."
+    )
     return [Table(title, note, ["device", "training, s", "separation, s per s"], rows)]
 
 

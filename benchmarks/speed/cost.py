@@ -1,11 +1,12 @@
-"""Time training and separation of the Wasserstein model against the paper's settings, on one thread, in one run.
+"""Time training and separation of Wasserstein GANs against the paper's settings, on one thread, in one run.
 
-On the first pair of the TIMIT sample (synthetic voices without ``SKLEARN_GASS_DATA``): CPU seconds to train a pair with
-the defaults and with the paper's settings, and to separate the test mixture with ours against 2,000 RMSprop steps from
-random latents on the same fitted models, with the objective that each reaches.
+The first table has CPU seconds to train a pair of speakers, with the defaults and with the paper's settings. The second
+one has CPU seconds to separate the test mixture with the same fitted models, and the objective that each optimisation
+reaches: ours, and 2,000 RMSprop steps from random latents. The pair is the first one of the TIMIT sample, or of
+synthetic voices without ``SKLEARN_GASS_DATA``.
 
-Run ``python benchmarks/speed/cost.py``; it takes some minutes, nearly all of them for the paper's settings, which
-``--quick`` leaves out.
+Run ``python benchmarks/speed/cost.py``. It takes some minutes, nearly all of them for training by the paper's settings,
+which ``--quick`` leaves out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sklearn_gass.engine._inference import Problem
 from sklearn_gass.datasets import make_pair, timit_pairs
 from sklearn_gass.paper import paper_separator
 
-SEARCHES = {
+OPTIMISATIONS = {
     "defaults": {},
     "own encoder's start, no critics": {"start": "source", "critic_weight": 0.0},
     "random latents, no critics": {"start": "random", "critic_weight": 0.0, "max_iter": 2000},
@@ -38,11 +39,11 @@ SEARCHES = {
 
 
 def training(example, quick):
-    """Return our separator, fitted, and the table of what fitting cost."""
+    """Return our fitted separator, and the table of what training costs."""
     clean = example.train_utterances, example.train_speakers
     with tempfile.TemporaryDirectory() as folder:
         ours = SupervisedSeparator(WGANSourceModel(), memory=folder, random_state=0)
-        models = clone(ours).set_params(start="source", critic="source")  # learns nothing beside the source models
+        models = clone(ours).set_params(start="source", critic="source")  # learns nothing but the source models
         of_models, _ = timed(lambda: AudioSeparator(models).fit(*clean))
         of_mixtures, audio = timed(lambda: AudioSeparator(ours).fit(*clean))  # finds the source models in the cache
     rows = [["source models", of_models], ["source models, start and critics of separation", of_models + of_mixtures]]
@@ -50,19 +51,23 @@ def training(example, quick):
         paper = AudioSeparator(clone(paper_separator("WGAN")), random_state=0)
         of_paper, _ = timed(lambda: paper.fit(*clean))
         rows = [[*row, f"1/{of_paper / row[1]:.1f}"] for row in rows] + [["the paper's settings", of_paper, "1"]]
-    note = "A Wasserstein GAN for each of two speakers, nine sentences each, and what is learned from their mixtures."
-    columns = ["what", "CPU s", "of the paper's"][: len(rows[0])]
+    note = (
+        "A Wasserstein GAN (WGAN) for each of two speakers, from nine sentences each. The start comes from a mixture "
+        "encoder, a network that guesses the latents of both sources. Critics are networks that score how clean an "
+        "estimate sounds. Both learn from mixtures of the two speakers."
+    )
+    columns = ["what is trained", "CPU s", "share of the paper's time"][: len(rows[0])]
     return audio, Table("Training a pair of Wasserstein GANs", note, columns, rows)
 
 
 def separation(ours, example, sample_rate):
-    """Return the table of what separating the test mixture costs."""
+    """Return the table of what separation of the test mixture costs."""
     seconds = example.mixture.size / sample_rate
     frames = ours.stft_.analyze(example.mixture / (np.std(example.mixture) / math.sqrt(2)))[0]
     separator, figures = ours.separator_, {}
     defaults = separator.get_params(deep=False)
     separator._infer(frames)
-    for name, params in SEARCHES.items():
+    for name, params in OPTIMISATIONS.items():
         separator.set_params(**{key: defaults[key] for key in ("start", "critic_weight", "solver", "max_iter")})
         separator.set_params(**params)
         figures[name] = timed(lambda: separator._infer(frames))
@@ -76,10 +81,10 @@ def separation(ours, example, sample_rate):
         )
         rows.append([name, elapsed / seconds, found.n_iter, float(objective.mean()), f"1/{slowest / elapsed:.0f}"])
     note = (
-        f"The same fitted models, {seconds:.1f} s of mixture. The objective is divergence and priors alone, also of "
-        "the first row, which is held near its start and asks critics."
+        f"The same fitted models separate {seconds:.1f} s of mixture. The objective is the divergence plus the priors "
+        "in all rows. The first row also stays near its start and asks critics; the objective leaves both out."
     )
-    columns = ["search", "CPU s per s", "steps", "objective", "of the time of RMSprop"]
+    columns = ["optimisation", "CPU s per s", "steps", "objective", "share of RMSprop's time"]
     return Table("Separation with Wasserstein GANs", note, columns, rows)
 
 

@@ -1,8 +1,9 @@
-"""How far separation is from its arithmetic: the matrix products that its steps cannot do without.
+"""Compare separation with its arithmetic floor: the time of the matrix products that its steps need.
 
-While frames are separated, the shapes of all matrix products are written down, those of the decoders' and critics'
-forward and backward passes included. The floor is the time of these products alone: at the rate that the machine has in
-a large product, and more leniently in their own shapes. A second table says where the time goes, by torch's profiler.
+The script separates frames and notes the shapes of all matrix products, also those of the forward and backward passes
+of decoders and critics. The floor is the time of these products alone. The first floor takes the rate of the machine in
+a large product. The second one times the products in their own shapes, which is more lenient. A second table shows
+where the time goes, by torch's profiler.
 
 Run ``python benchmarks/speed/floor.py``.
 """
@@ -66,7 +67,7 @@ def operand(n_rows, n_columns, transposed, dtype):
 
 
 class Replay:
-    """The same products again with nothing between them, each into a place of its own."""
+    """Repeat the same products with nothing between them; each writes to its own place."""
 
     def __init__(self, shapes):
         self.products = [
@@ -91,7 +92,7 @@ def operations(shape):
 
 
 def distance(separator, frames, kind):
-    """Return the figures of the first table; what is compared takes turns, since other programs slow a machine down."""
+    """Return the figures of the first table; programs take turns, since other programs slow a machine down."""
     generating, n_parts = (ATEN.mm.default, 1) if kind == "NMF" else (ATEN.addmm.default, len(separator.classes_))
     with MatrixProducts(frames.shape[1], generating) as products:
         most = separator._infer(frames).n_iter
@@ -108,7 +109,7 @@ def distance(separator, frames, kind):
 
 
 def shares(action):
-    """Return the part of the time that each group of operations takes, and what is left for Python and the rest."""
+    """Return the share of the time of each group of operations, and the share of all the rest."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         start = time.perf_counter()  # as the profiler does
         action()
@@ -135,10 +136,11 @@ def measure(quick=False):
     return [
         Table(
             "Distance from the arithmetic floor",
-            "The floor is the time of the matrix products that were made, all else being free: at the rate at which "
-            "this machine multiplies matrices of 1024 by 1024, and in the products' own shapes. Microseconds are CPU "
-            f"time per frame. Both floors and the separation take turns, {ROUNDS} times; medians of times and of "
-            "ratios. Steps are those of the frame that took most, evaluations their mean.",
+            "The floor is the time of the matrix products alone, as if all else were free. The first floor takes the "
+            "rate at which this machine multiplies matrices of 1024 by 1024. The second one takes the products in "
+            "their own shapes. Microseconds (µs) are CPU time per frame. Both floors and the separation take turns, "
+            f"{ROUNDS} times. Times and ratios are medians. Steps are those of the slowest frame, evaluations the "
+            "mean over all frames.",
             [
                 *("model", "steps", "evaluations", "Mflop", "µs of floor", "µs of floor, own shapes", "µs measured"),
                 *("measured / floor", "measured / floor, own shapes"),
@@ -147,7 +149,7 @@ def measure(quick=False):
         ),
         Table(
             "Where the time goes",
-            "Shares of the time by torch's profiler, which slows small operations down. The rest is Python, "
+            "Shares of the time, by torch's profiler. The profiler slows small operations down. The rest is Python, "
             "bookkeeping of gradients, masks and all other operations.",
             ["model", *GROUPS, "the rest"],
             profiles,

@@ -1,10 +1,10 @@
-"""Separate up to an hour of speech and noise: time per second and per frame, peak memory, and the numbers themselves.
+"""Separate up to an hour of speech and noise; measure time, peak memory, and whether the numbers stay the same.
 
-Every row is a process of its own, which makes the mixture, separates it piece by piece (``separate_blocks``) and writes
-the sources to a file. Peak memory is that of the whole process, imports and mixture included. In the last row of
-a model all frames of the same mixture are also given to the separator at once, and the two results are compared.
+Every row is a process of its own. It makes the mixture, separates it piece by piece (``separate_blocks``) and writes
+the sources to a file. Peak memory is that of the whole process, with imports and mixture. In the last row of a model
+the separator also gets all frames of the same mixture at once, and the two results are compared.
 
-Run ``python benchmarks/speed/long_audio.py``; ``--quick`` stops at a minute.
+Run ``python benchmarks/speed/long_audio.py``. ``--quick`` stops at a minute.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def measure(quick=False):
     return [
         Table(
             "Length",
-            "Two sources, mixture with the defaults, separated piece by piece in a process of its own that holds the "
-            "mixture and writes the sources to a file; peak memory includes Python, torch and scikit-learn. "
-            f"Against {SHORT} s: time per frame over that of a mixture of {SHORT} s, which is separated again and "
-            "again in between, since other programs slow a machine down. The last columns: the same with "
-            "all frames given to the separator at once, which makes the same batches of them, and the largest "
-            "difference of a sample between the two.",
+            "Two sources, separated piece by piece with the default settings. Every row is a process of its own, which "
+            "holds the mixture and writes the sources to a file. Peak memory includes Python, torch and scikit-learn. "
+            f"*Against {SHORT} s* is the time per frame divided by that of a mixture of {SHORT} s, which is separated "
+            "again and again in between, since other programs slow a machine down. *At once* means that the separator "
+            "gets all frames at once and makes the same batches of them. *Difference* is the largest difference of a "
+            "sample between the two ways.",
             [
                 *("model", "seconds", "CPU s per s", "µs per frame", f"against {SHORT} s"),
                 *("peak MB", "peak MB at once", "difference"),

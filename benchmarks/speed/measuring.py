@@ -26,7 +26,7 @@ SPARE_TRAINING = {"start_max_iter": 150, "critic_max_iter": 50}
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of figures under one title, and a note that says what they are."""
+    """Rows of figures with a title, and a note that explains them."""
 
     title: str
     note: str
@@ -41,7 +41,7 @@ class Table:
         return f"### {self.title}\n\n{self.note}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
     def plain(self):
-        """Return it as what JSON can hold."""
+        """Return it as plain lists, for JSON."""
         return asdict(self)
 
 
@@ -59,7 +59,7 @@ def timed(action):
 
 
 def machine():
-    """Return a line that says what the figures were measured on."""
+    """Return a line that names the machine and the versions."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -70,7 +70,7 @@ def machine():
 
 
 def load_speech(n_speakers=2):
-    """Return real speech where ``SKLEARN_GASS_DATA`` names its folder, else synthetic voices, and which of the two."""
+    """Return real speech if ``SKLEARN_GASS_DATA`` names its folder, else synthetic voices, and the name of the kind."""
     if os.environ.get("SKLEARN_GASS_DATA"):
         return fetch_timit_sample(download_if_missing=False), "real speech"
     return make_voices(n_speakers, random_state=0), "synthetic voices"
@@ -94,7 +94,7 @@ def load_voices(n_sources):
 
 @functools.cache
 def fitted(kind, n_sources=2, n_components=None):
-    """Return a fitted separator of waveforms; neural ones are trained shortly, since only their speed matters here."""
+    """Return a fitted separator of waveforms; neural models train briefly, since only their speed matters here."""
     model = NMFSourceModel() if kind == "NMF" else VAESourceModel(max_iter=15)
     if n_components is not None:
         model.set_params(n_components=n_components)
@@ -104,7 +104,7 @@ def fitted(kind, n_sources=2, n_components=None):
 
 
 def long_mixture(n_sources, seconds):
-    """Return a mixture of any length as float32: one mixture over and over, with noise so that no frame comes twice."""
+    """Return a float32 mixture of any length: one mixture repeated, with noise so that no frame comes twice."""
     _, _, mixture, sample_rate = load_voices(n_sources)
     wave = np.resize(mixture, round(seconds * sample_rate))
     rng = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def long_mixture(n_sources, seconds):
 
 
 def probe(audio, seconds, *, whole=False, batch_size=None, output=None, repeats=1, beside=None):
-    """Separate in a fresh process; return CPU seconds, frames, and peak memory in MB (10^6 bytes), as probe.py says."""
+    """Run probe.py in a fresh process; return CPU seconds, frames, and peak memory in MB (10^6 bytes)."""
     audio = audio if batch_size is None else _with_batch_size(audio, batch_size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.pickle")

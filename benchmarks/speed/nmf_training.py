@@ -1,10 +1,15 @@
 """Time NMFSourceModel against scikit-learn's NMF with multiplicative updates, on one thread.
 
-On the frames of one speaker (real speech where ``SKLEARN_GASS_DATA`` names the folder that holds it, else a synthetic
-voice), scikit-learn makes its updates with ``tol=0``, and NMFSourceModel is timed until its divergence is as low as
-scikit-learn's final one: the fewest updates that get there are searched for first, from the same unit and in the same
-floating type, then both fits are timed in turns. Both of scikit-learn's usual starts are compared with, since they end
-at different divergences; figures are medians over seeds. A ratio below 1 means that ours is faster.
+Both models train on the frames of one speaker: real speech if ``SKLEARN_GASS_DATA`` names its folder, else a synthetic
+voice.
+
+1. scikit-learn makes its updates with ``tol=0``. Its final divergence is the target.
+2. The script finds the fewest updates after which NMFSourceModel reaches the target, on the same frames and in the same
+   floating type.
+3. Both fits are timed in turns.
+
+scikit-learn has two usual starts, which end at different divergences, so both are compared. Figures are medians over
+seeds. A ratio below 1 means that ours is faster.
 
 Run ``python benchmarks/speed/nmf_training.py --help`` for the options.
 """
@@ -28,7 +33,7 @@ from sklearn_gass.divergences import DIVERGENCES
 
 
 def load_frames(n_utterances):
-    """Return float32 frames of one speaker at mean magnitude one, and a line that says what they are."""
+    """Return float32 frames of one speaker with a mean magnitude of one, and a description of them."""
     data, kind = load_speech()
     speaker = data.speakers[0]
     waves = [wave for wave, name in zip(data.utterances, data.speakers, strict=True) if name == speaker][:n_utterances]
@@ -60,7 +65,7 @@ def error(frames, reconstruction, beta_loss):
 
 
 def updates_to_reach(target, frames, n_components, beta_loss, seed, most):
-    """Return the fewest updates after which ours is no worse than the target, infinite if `most` do not suffice."""
+    """Return the fewest updates after which ours is no worse than the target; infinity if `most` are too few."""
 
     def reaches(n_updates):
         return fit_ours(frames, n_components, beta_loss, n_updates, seed).reconstruction_err_ <= target
@@ -109,8 +114,9 @@ def measure(quick=False, **options):
     return [
         Table(
             "NMF against scikit-learn's, at equal divergence",
-            f"{description}; scikit-learn makes {options['updates']} multiplicative updates, ours as many as it "
-            f"takes to come as low. Seconds of CPU; medians over seeds {', '.join(map(str, options['seeds']))}.",
+            f"{description}. scikit-learn makes {options['updates']} multiplicative updates. Ours makes as many as it "
+            "needs to reach the same divergence. Seconds are CPU time. All numbers are medians over seeds "
+            f"{', '.join(map(str, options['seeds']))}.",
             [
                 *("loss", "templates", "scikit-learn's start", "its divergence per frame"),
                 *("scikit-learn, s", "ours, s", "our updates", "ours / scikit-learn"),

@@ -1,6 +1,6 @@
 """Separate a long mixture in a process of its own and print CPU seconds, frames and peak memory as JSON.
 
-Other scripts of this folder start it, since the peak of a process never falls again.
+Other scripts of this folder start it, because the peak memory of a process never falls again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from measuring import long_mixture
 
 
 class InPieces:
-    """Separate as the library does, piece by piece, and a short mixture now and then beside it, for comparison."""
+    """Separate piece by piece, as the library does; in between separate a short mixture, for comparison."""
 
     def __init__(self, beside=None):
         self.beside = beside
@@ -42,7 +42,7 @@ class InPieces:
 
 
 def at_once(audio, mixture, write):
-    """Separate all frames at once, with nothing that knows of blocks; return CPU seconds."""
+    """Separate all frames at once, without blocks; return CPU seconds."""
     start = time.process_time()
     level = float(np.std(mixture, dtype=np.float64)) / math.sqrt(len(audio.classes_))
     magnitudes, phase = audio.stft_.analyze(mixture / level)

@@ -1,8 +1,9 @@
 """Measure speed and memory of everything, and write the tables to docs/speed_table.md.
 
-Run ``python benchmarks/speed/run.py``, some twenty minutes on one core. ``--parts`` measures some parts anew and keeps
-the others, as ``results.json`` beside this script has them; ``--quick`` takes a subset of some minutes and only prints.
-Each part is a script of its own, which says how it measures. What is compared was measured side by side, in one run.
+Run ``python benchmarks/speed/run.py``. It takes some twenty minutes on one core. ``--parts`` measures some parts anew
+and keeps the others as they are in ``results.json`` beside this script. ``--quick`` takes a subset of some minutes and
+only prints. Each part is a script of its own, which says how it measures. Numbers that are compared were measured side
+by side, in one run.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ PARTS = {
 }
 RESULTS = HERE / "results.json"
 PAGE = HERE.parent.parent / "docs" / "speed_table.md"
-LEAD = """Written by `benchmarks/speed/run.py`, on speech of the TIMIT sample. CPU s per s: CPU seconds per second of
-sound. Neural models are trained for a fraction of their epochs and steps, since only speed matters here, but for
-those of `cost.py`, which have the defaults."""
+LEAD = """`benchmarks/speed/run.py` measured these tables on speech of the TIMIT sample. *CPU s per s* means CPU seconds
+per second of sound. Only speed matters here, so neural models are trained for a fraction of their epochs and steps.
+The models of `cost.py` are the exception: they are trained by the defaults."""
 
 
 def section(name, part):
@@ -46,7 +47,7 @@ def section(name, part):
 
 
 def write(name, part):
-    """Put a part into the JSON file, beside what other runs may have left there meanwhile, and write the page anew."""
+    """Put a part into the JSON file, keep the other parts, and write the page anew."""
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     results[name] = part
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Time and memory of separation against the number of sources, the batch size and the number of components.
+"""Measure how time and memory of separation grow with sources, batch size and components.
 
-Run ``python benchmarks/speed/scaling.py``; every row is a process of its own.
+Run ``python benchmarks/speed/scaling.py``. Every row is a process of its own.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def measure(quick=False):
         batches += [row(kind, n, fitted(kind), seconds, batch_size=n) for n in BATCH_SIZES[pick]]
         components += [row(kind, n, fitted(kind, 2, n), seconds) for n in N_COMPONENTS[kind][pick]]
     columns = ["CPU s per s", "µs per frame", "peak MB"]
-    note = f"{seconds} s of mixture; peak memory includes Python, torch and scikit-learn."
+    note = f"Each row separates {seconds} s of mixture. Peak memory includes Python, torch and scikit-learn."
     return [
         Table("Number of sources", note, ["model", "sources", *columns], sources),
-        Table("Batch size", f"Two sources, {note}", ["model", "batch_size", *columns], batches),
-        Table("Number of components", f"Two sources, {note}", ["model", "n_components", *columns], components),
+        Table("Batch size", f"Two sources. {note}", ["model", "batch_size", *columns], batches),
+        Table("Number of components", f"Two sources. {note}", ["model", "n_components", *columns], components),
     ]
 
 

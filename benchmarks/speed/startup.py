@@ -1,4 +1,4 @@
-"""Time of imports, in processes of their own, and sizes of stored models.
+"""Measure the time of imports, each in a process of its own, and the size of stored models.
 
 Run ``python benchmarks/speed/startup.py`` with the extra ``benchmarks`` installed.
 """
@@ -32,7 +32,7 @@ def run(program):
 
 
 def imports(n_runs):
-    """Return the table of start-up times; the rows take turns, so that a busy machine slows all of them."""
+    """Return the table of start-up times; rows take turns, so a busy machine slows all of them."""
     times = {name: [] for name in PROGRAMS}
     alone = []
     for _ in range(n_runs):
@@ -41,7 +41,8 @@ def imports(n_runs):
         alone.append(float(run(TIMED_IMPORT)[0]))
     rows = [[name, float(np.median(seconds)), float(min(seconds))] for name, seconds in times.items()]
     rows.append(["import sklearn_gass, on top of torch and scikit-learn", float(np.median(alone)), min(alone)])
-    return Table("Start-up", f"Seconds of {n_runs} fresh processes each.", ["program", "median s", "shortest s"], rows)
+    note = f"Each program starts {n_runs} times, in a fresh process."
+    return Table("Start-up", note, ["program", "median s", "shortest s"], rows)
 
 
 def sizes():
@@ -59,7 +60,7 @@ def sizes():
             size = len(head) + sum(array.raw().nbytes for array in arrays)
             tensors = save({str(i): np.frombuffer(array.raw(), np.uint8) for i, array in enumerate(arrays)})
             rows.append([f"{kind}, {name}", size / 1e6, len(tensors) / 1e6])
-    note = "Default sizes: frames of 513 bins. MB are 10^6 bytes. A safetensors file has the fitted arrays alone."
+    note = "Models of default size, for frames of 513 bins. MB are 10^6 bytes. A safetensors file has only the arrays."
     return Table("Size of models", note, ["what", "pickle, MB", "safetensors, MB"], rows)
 
 

@@ -2,16 +2,16 @@
 Choose λ without seeing the answer
 ==================================
 
-λ weighs how much each estimate looks like its source alone against how well all estimates explain the mixture. What is
-best depends on the voices. It is chosen here on mixtures made of training utterances that were held out in turn, and
-the true sources of the mixture to be separated stay unseen until the end.
+λ weighs the critics, networks that score how clean each estimate sounds, against how well all estimates add up to the
+mixture. The best value depends on the voices. You choose it here on mixtures of training utterances that are held out
+in turn. The true sources of the test mixture stay unseen until the end.
 """
 
 # %%
 # Data
 # ----
 #
-# Four utterances of each of two synthetic voices: three train, one of each is mixed.
+# Each of two synthetic voices has four utterances. Three train, and one of each voice goes into the test mixture.
 
 from sklearn_gass.datasets import make_pair, make_voices, timit_pairs
 
@@ -23,7 +23,7 @@ X, y = example.train_utterances, example.train_speakers
 # Search
 # ------
 #
-# Five values of λ, three folds. The source models are small here, so that this page is made quickly.
+# The search tries five values of λ on three folds. The source models are small here, so that this page is made quickly.
 
 from sklearn_gass import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
 
@@ -33,8 +33,8 @@ search = SupervisedSeparatorCV(audio, critic_weights=[0, 1, 2, 5, 10], scoring=[
 search.fit(X, y)
 
 # %%
-# It holds three times two models' worth of training and two more, whatever the number of values: λ acts at separation
-# only.
+# λ acts at separation only. So the search fits two source models for each of the three folds, and two more on all
+# utterances: eight models, whatever the number of values.
 
 print(f"chosen: λ = {search.critic_weight_:g}, held-out SDR {search.best_score_:.1f} dB")
 
@@ -42,8 +42,8 @@ print(f"chosen: λ = {search.critic_weight_:g}, held-out SDR {search.best_score_
 # Scores against λ
 # ----------------
 #
-# Each line is a mean over the folds, each band one standard deviation. The other plot shows what interference costs in
-# artifacts.
+# On the left, each line is a mean over the folds, and each band is one standard deviation. On the right you see how
+# many artifacts less interference costs.
 
 import matplotlib.pyplot as plt
 
@@ -58,7 +58,7 @@ plt.show()
 # The mixture
 # -----------
 #
-# Only now the true sources are looked at. A star marks the chosen λ.
+# Only now we look at the true sources. A star marks the chosen λ.
 
 import numpy as np
 

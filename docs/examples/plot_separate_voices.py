@@ -2,15 +2,15 @@
 Separate two voices
 ===================
 
-Two synthetic voices babble at once. A non-negative matrix factorisation of each, learned from other utterances of the
-same voices, takes them apart.
+Two synthetic voices babble at once. You train a non-negative matrix factorisation (NMF) of each voice on other
+utterances of it, and take the two apart.
 """
 
 # %%
 # Data
 # ----
 #
-# Ten utterances of each voice. The first one of each is held out, and the two are mixed at the same level.
+# Each voice has ten utterances. One of each is held out, and these two are mixed at the same level.
 
 from sklearn_gass.datasets import make_pair, make_voices, timit_pairs
 
@@ -22,8 +22,8 @@ len(example.train_utterances), example.mixture.shape
 # What the model learns
 # ---------------------
 #
-# A source model generates magnitude frames. Its samples show what it takes for sound of the source: with free
-# activations, those of single training frames, in no order of time.
+# A source model generates magnitude frames. Its samples show what it has learned. NMF draws the activations of single
+# training frames, so samples are in no order of time.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,7 +47,7 @@ plt.show()
 # Separation
 # ----------
 #
-# The separator trains one model for each voice. Its result shows itself: players and spectrograms.
+# The separator trains one model for each voice. A notebook shows the result as players and spectrograms.
 
 from sklearn_gass import AudioSeparator, SupervisedSeparator
 
@@ -60,7 +60,8 @@ separation
 # Scores
 # ------
 #
-# BSS eval in dB, a mean over both voices, beside the mixture taken as it is and masks made from the true voices.
+# Scores are in dB, by BSS eval, as means over both voices. For comparison you see the unseparated mixture, and masks
+# made from the true voices.
 
 from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound
 
@@ -75,8 +76,8 @@ for name, score in scores.items():
     print(f"{name:>16}:  SDR {sdr:5.1f}  SIR {sir:5.1f}  SAR {sar:5.1f}")
 
 # %%
-# The mask exponent can be set on a fitted separator, since it acts at separation only. The louder source of a bin gets
-# more of it as the exponent grows, which trades artifacts for interference.
+# The mask exponent acts at separation only, so you can set it on a fitted separator. As it grows, the louder source of
+# a bin gets more of the bin. There is less interference then, and there are more artifacts.
 
 for exponent in (0.5, 1, 2, 4, np.inf):
     audio.separator_.set_params(mask_exponent=exponent)

@@ -2,9 +2,9 @@
 Search on a cluster
 ===================
 
-Any search of scikit-learn, and `SupervisedSeparatorCV`, runs on whatever joblib can reach. Here that is a Dask cluster
-of two processes on this machine; with the address of a scheduler it is a whole one, and nothing else changes. Run this
-page as a script: ``python search_on_dask.py``. It needs ``pip install 'sklearn_gass[search]'``.
+Searches of scikit-learn, and `SupervisedSeparatorCV`, run on everything that joblib can reach. Here it is a Dask
+cluster of two processes on this machine. For a real cluster, give ``Client`` the address of its scheduler and change
+nothing else. Run this page as a script: ``python search_on_dask.py``. It needs ``pip install 'sklearn_gass[search]'``.
 """
 
 import joblib

@@ -44,8 +44,8 @@ def make_mixture(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Mix recordings at a given level difference.
 
-    Each source is divided by its standard deviation, the first is set `snr` dB above every other one, and shorter ones
-    are padded with zeros at their end.
+    Each source is divided by its standard deviation. The first one is then `snr` dB louder than each other one. Shorter
+    sources get zeros at their end.
 
     Parameters
     ----------
@@ -104,9 +104,10 @@ def _level(wave: NDArray[np.floating], name: str) -> float:
 def timit_pairs(data: Bunch) -> list[Pair]:
     """Pair every female with every male speaker and choose the utterances to mix.
 
-    Speakers are taken in alphabetical order, utterances in the order of the data set. Of all combinations of a female
-    and a male utterance, the first one whose sample counts differ least is the test pair; all other utterances of the
-    two speakers train. The ten speakers of ``fetch_timit_sample(subset="protocol")`` give 25 pairs.
+    The test pair of two speakers is the female and the male utterance whose sample counts differ least. If several
+    combinations do, it is the first one, with utterances in the order of the data set. All other utterances of the two
+    speakers train. Speakers are in alphabetical order. The ten speakers of ``fetch_timit_sample(subset="protocol")``
+    give 25 pairs.
 
     Parameters
     ----------
@@ -160,8 +161,8 @@ def _pair(first: str, second: str, rows: dict[str, NDArray[np.intp]], lengths: N
 def make_pair(data: Bunch, pair: Pair) -> Bunch:
     """Prepare the training utterances and the 0 dB test mixture of one pair.
 
-    Each speaker's training utterances are divided by the standard deviation of all of them put together, each test
-    utterance by its own; the shorter test utterance is padded with zeros at its end.
+    The training utterances of a speaker are divided by the standard deviation of all of them together. Each test
+    utterance is divided by its own. The shorter test utterance gets zeros at its end.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def make_pair(data: Bunch, pair: Pair) -> Bunch:
         references : ndarray of shape (2, n_samples)
             The two test utterances that sum to it.
         reference_speakers : ndarray of str of shape (2,)
-            Speaker of each reference. An estimator that sorts its labels may have the other order.
+            Speaker of each reference. A separator sorts its labels, so it may have them in another order.
 
     Raises
     ------

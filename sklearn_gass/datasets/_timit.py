@@ -83,9 +83,9 @@ def fetch_timit_sample(
 ) -> Bunch | tuple[list[NDArray[np.float32]], NDArray[np.str_]]:
     """Load the TIMIT sample: read sentences of female and male speakers (speech separation).
 
-    Looked for, in this order: in the folder named by the environment variable ``SKLEARN_GASS_DATA``, in `data_home`,
-    and on the server of NLTK's data (22 MB). Either folder may be the ``timit`` folder or contain it. An interrupted
-    download is continued by the next call.
+    The function looks into the folder that the environment variable ``SKLEARN_GASS_DATA`` names, then into `data_home`.
+    Either may be the ``timit`` folder or contain it. If the data is in neither, it is downloaded from the server of
+    NLTK's data (22 MB). The next call continues an interrupted download.
 
     The sample is Copyright 1993 Linguistic Data Consortium and distributed under the Creative Commons Attribution,
     Non-Commercial, ShareAlike licence (CC BY-NC-SA): check that your use is non-commercial.
@@ -96,9 +96,9 @@ def fetch_timit_sample(
         "protocol" gives the ten speakers, five female and five male, of the benchmark of 25 pairs (100 utterances).
         "all" gives every speaker in the folder (16 in the downloaded sample).
     data_home : str or path-like, default=None
-        Folder that keeps the data. None is the subfolder ``sklearn_gass`` of scikit-learn's data folder.
+        Folder that keeps the data. None means the subfolder ``sklearn_gass`` of scikit-learn's data folder.
     download_if_missing : bool, default=True
-        If False, raise OSError where the data is in neither folder.
+        If False, raise OSError if the data is in neither folder.
     return_X_y : bool, default=False
         If True, return ``(utterances, speakers)`` instead of a Bunch.
     n_retries : int, default=3
@@ -110,7 +110,7 @@ def fetch_timit_sample(
     -------
     data : Bunch
         utterances : list of n_utterances float32 ndarray of shape (n_samples_i,)
-            Waveforms in [-1, 1], speakers in alphabetical order and files in alphabetical order within a speaker.
+            Waveforms in [-1, 1]. Speakers are in alphabetical order, and so are the files of each speaker.
         speakers : ndarray of str of shape (n_utterances,)
             Speaker of each utterance, such as "falk0".
         groups : ndarray of str of shape (n_utterances,)

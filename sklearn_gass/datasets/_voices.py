@@ -49,7 +49,7 @@ def make_voices(
     """Generate utterances of synthetic voices.
 
     Each voice babbles vowels, sonorants and unvoiced consonants with pauses in between. Voices differ in pitch, vocal
-    tract length, spectral tilt, breathiness and speed; even ones are low, odd ones high.
+    tract length, spectral tilt, breathiness and speed. Voices with even numbers are low, those with odd numbers high.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ _SQUARED_AT_ONCE = 2**20  # samples
 
 
 def format_decibel(value: float) -> str:
-    """Return a level or ratio with one decimal; beyond 99 dB it is as good as infinite, and written so.
+    """Write a level or ratio with one decimal, or as more than 99 dB.
 
     Parameters
     ----------

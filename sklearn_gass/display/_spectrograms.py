@@ -23,7 +23,7 @@ _MAX_COLUMNS = 1500  # more frames than a picture has pixels would cost memory a
 
 
 def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: Any = None) -> Figure:
-    """Draw the spectrogram of each waveform in a row of its own, all in one colour scale.
+    """Draw the spectrogram of each waveform in a row of its own, all with the same colour scale.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: An
     sample_rate : int
         Samples per second.
     axes : sequence of matplotlib Axes or None, default=None
-        One to draw on per waveform. ``None`` makes a new figure, which pyplot does not know.
+        One for each waveform. ``None`` makes a new figure outside pyplot, so that no window opens.
 
     Returns
     -------
@@ -44,7 +44,8 @@ def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: An
     ImportError
         If matplotlib is missing.
     ValueError
-        If there is no waveform, one is invalid, the sample rate is not positive, or the number of axes is another.
+        If there is no waveform, one is invalid, the sample rate is not positive, or there are more or fewer axes than
+        waveforms.
 
     See Also
     --------

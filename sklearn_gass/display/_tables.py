@@ -20,10 +20,10 @@ _PLAYER_PEAK = 0.9
 
 
 def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: bytes | None = None) -> str:
-    """Return a table of waveforms with players, and their spectrograms if matplotlib is there.
+    """Return a table of waveforms with players, and their spectrograms if matplotlib is installed.
 
-    Players hold the first minute of each waveform with 16 bits a sample. One gain for all brings the loudest to 90 % of
-    full scale.
+    Players hold the first minute of each waveform, with 16 bits a sample. All of them have the same gain, which brings
+    the loudest to 90 % of full scale.
 
     Parameters
     ----------

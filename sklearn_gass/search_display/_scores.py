@@ -27,7 +27,7 @@ class SearchDisplay:
     scores : dict of str to ndarray of shape (n_values, n_folds)
         Scores of held-out mixtures in dB by metric.
     best_value : float or None, default=None
-        Chosen value, drawn as a vertical line.
+        Chosen value; a vertical line marks it.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class SearchDisplay:
     lines_ : dict of str to matplotlib Line2D
         Mean over the folds, by metric.
     fill_between_ : dict of str to matplotlib PolyCollection
-        One standard deviation over the folds to both sides, by metric.
+        Band of one standard deviation over the folds to both sides, by metric.
 
     See Also
     --------
@@ -73,7 +73,7 @@ class SearchDisplay:
     def from_search(cls, search: Any, *, param_name: str | None = None, ax: Any = None) -> SearchDisplay:
         """Draw a fitted search.
 
-        Of a search over several parameters, those candidates are shown that share all other values with the best one.
+        If the search varied several parameters, you see the candidates whose other values are those of the best one.
 
         Parameters
         ----------
@@ -93,8 +93,8 @@ class SearchDisplay:
         Raises
         ------
         ValueError
-            If the search did not vary the parameter, or several of that name, or by values that are no numbers, or has
-            no best candidate.
+            If the search varied no parameter of that name or several, if its values are no numbers, or if the search
+            has no best candidate.
         """
         display = cls(**slice_through_best(search, param_name))
         return display.plot(ax=ax)
@@ -114,7 +114,7 @@ class SearchDisplay:
         random_state: Any = None,
         ax: Any = None,
     ) -> SearchDisplay:
-        """Search over λ on clean recordings and draw the scores.
+        """Search over λ, the weight of the critics, on clean recordings and draw the scores.
 
         Parameters
         ----------
@@ -152,7 +152,7 @@ class SearchDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            What to draw on; ``None`` makes a new figure, by pyplot as scikit-learn's displays do.
+            What to draw on; ``None`` makes a new figure with pyplot, as scikit-learn's displays do.
 
         Returns
         -------
@@ -183,7 +183,7 @@ def _title(metric: str) -> str:
 
 
 def _set_scale(ax: Any, values: NDArray[Any]) -> None:
-    """Use a logarithmic axis for values over more than a decade, linear around 0 if that is one of them."""
+    """Use a logarithmic axis if values span more than a decade; it is linear around 0 if 0 is one of them."""
     positive = values[np.isfinite(values) & (values > 0)]
     if len(positive) and (values >= 0).all() and positive.max() >= 10 * positive.min():
         if len(positive) < len(values):

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def slice_through_best(search: Any, param_name: str | None) -> dict[str, Any]:
-    """Return values of a parameter and their scores where all other parameters are as in the best candidate."""
+    """Return values and scores of a parameter, of candidates whose other parameters are those of the best one."""
     if not hasattr(search, "best_params_"):
         raise ValueError("The search has no best_params_: fit it, with refit set if it has several metrics.")
     best, candidates = search.best_params_, search.cv_results_["params"]

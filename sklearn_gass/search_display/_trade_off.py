@@ -12,7 +12,7 @@ from sklearn_gass.search_display._slices import slice_through_best
 
 
 class TradeOffDisplay:
-    """Interference against artifacts along one parameter: how much of the one is paid for by the other.
+    """Interference against artifacts along one parameter: what less of one costs in the other.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class TradeOffDisplay:
     sir, sar : ndarray of shape (n_values, n_folds)
         Signal-to-interference and signal-to-artifacts ratios of held-out mixtures, in dB.
     best_value : float or None, default=None
-        Chosen value, drawn as a star.
+        Chosen value; a star marks it.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class TradeOffDisplay:
         Raises
         ------
         ValueError
-            If the search did not vary the parameter, or several of that name, or lacks one of the two metrics.
+            If the search varied no parameter of that name or several, or if it lacks one of the two metrics.
         """
         found = slice_through_best(search, param_name)
         scores = found.pop("scores")
@@ -102,7 +102,7 @@ class TradeOffDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            What to draw on; ``None`` makes a new figure, by pyplot as scikit-learn's displays do.
+            What to draw on; ``None`` makes a new figure with pyplot, as scikit-learn's displays do.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Source models trained against a critic: implicit density models."""
+"""Base of source models that learn from a critic: a network that ranks how much frames look like training frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sklearn_gass.source_models._neural import BaseNeuralSourceModel
 
 
 class BaseAdversarialSourceModel(BaseNeuralSourceModel):
-    """Base of models whose generator learns from a critic and, if wanted, from reconstruction."""
+    """Base of models whose generator learns from a critic and, with a weight, from reconstruction."""
 
     _parameter_constraints: dict = {
         **BaseNeuralSourceModel._parameter_constraints,
@@ -46,13 +46,13 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
 
     @abstractmethod
     def _penalty(self, critic, real, fake, generator):
-        """Return what is added to the critic's loss on some of its steps, or ``None``."""
+        """Return a penalty to add to the critic's loss, or ``None``."""
 
     def _constrain(self, critic):
-        """Change the critic's weights after its step, if the model asks for it."""
+        """Change the critic's weights after each of its steps; the default changes nothing."""
 
     def critic_score(self, X):
-        """Let the critic judge frames.
+        """Score how much frames look like the training frames, by the critic.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         Returns
         -------
         scores : ndarray of shape (n_frames,)
-            Higher is more like the training frames. Only differences between scores have a meaning.
+            One score a frame; higher is more like the training frames. Only differences between scores have a meaning.
         """
         check_is_fitted(self)
         frames = torch.tensor(check_frames(self, X, reset=False))
@@ -91,7 +91,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         return _AdversarialTrainee(networks, frames, self)
 
     def _learn_latents(self, networks, frames, generator):
-        """Train an autoencoder; its codes of the training frames are what the generator is fed."""
+        """Train an autoencoder; the generator is fed with its codes of the training frames."""
 
         def loss(networks, frames, generator):
             codes = networks["encoder"](frames)[:, : self.n_components]
@@ -105,7 +105,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
             self.latents_ = networks["encoder"](frames)[:, : self.n_components].cpu().numpy()
 
     def _learn_inversion(self, networks, frames, generator):
-        """Train the encoder to find the latents of generated frames and to reconstruct real ones."""
+        """Train the encoder to find the latents of generated frames and to reconstruct real frames."""
 
         def loss(networks, frames, generator):
             latents = self._base_latents(len(frames), generator)
@@ -130,7 +130,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         )
 
     def _base_latents(self, n_samples, generator):
-        """Draw what the generator is fed, on the generator's device."""
+        """Draw latents to feed the generator with, on the device of the random generator."""
         if self.latents_ is None:
             return torch.randn(n_samples, self.n_components, generator=generator, device=generator.device)
         rows = torch.randint(len(self.latents_), (n_samples,), generator=generator, device=generator.device)
@@ -143,7 +143,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
 
 
 class _AdversarialTrainee(nn.Module):
-    """Critic and generator in turns; the encoder learns along if reconstruction has a weight."""
+    """Train critic and generator; the encoder learns with the generator if reconstruction has a weight."""
 
     def __init__(self, networks, frames, model):
         super().__init__()
@@ -158,12 +158,12 @@ class _AdversarialTrainee(nn.Module):
         self.critic_loss = torch.zeros(())
 
     def update(self, frames, generator):
-        """Take a step of the generator, in turn with the critic or, between its turns, by reconstruction alone."""
+        """Take a step of the generator; on every `period`-th step train the critic first, and learn from it."""
         losses = []
         if self.n_steps % self.period == 0:
             for _ in range(self.model.n_critic):
                 self.critic_loss = self._update_critic(len(frames), generator)
-            # the critic trains on some steps only, with its loss multiplied accordingly
+            # the generator learns from the critic on every `period`-th step only, so that loss counts as many times
             losses.append(self.period * self._adversarial_loss(len(frames), generator))
         if self.model.reconstruction_weight:
             losses.append(self.model.reconstruction_weight * self._reconstruction_loss(frames, generator))
@@ -202,8 +202,8 @@ class _AdversarialTrainee(nn.Module):
 
 
 class _CriticTrainee(_AdversarialTrainee):
-    """The critic alone, against a generator that is finished."""
+    """Train the critic alone, against the finished generator."""
 
     def update(self, frames, generator):
-        """Take a step of the critic."""
+        """Take one step of the critic."""
         return {"loss": self._update_critic(len(frames), generator)}

@@ -19,27 +19,33 @@ from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_row
 class NMFSourceModel(BaseSourceModel):
     """Source model by non-negative matrix factorisation (NMF).
 
-    A frame is a non-negative combination of `n_components` spectral templates, learned by extrapolated multiplicative
-    updates.
-    With ``prior="gamma"`` the activations have gamma priors fitted to the training frames, which makes the model a
-    probabilistic NMF.
+    A frame is a sum of `n_components` spectral templates, each with a non-negative factor, its *activation*. Training
+    finds the templates by extrapolated multiplicative updates. With ``prior="gamma"`` the activations have gamma
+    priors, fitted to the training frames, and the model is a probabilistic NMF.
+
+    Parameters act in training. `beta_loss` and `prior` also act at `transform` and in separation.
 
     Parameters
     ----------
     n_components : int, default=40
-        Number of templates.
+        Number of templates. More templates fit the source closer, and also explain more of other sources. Try 20 and
+        100 beside the default first.
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
-        Divergence between frames and their reconstruction: the negative log-likelihood of a Poisson, Gaussian or
-        exponential output distribution.
+        Divergence between a frame and its reconstruction, also at `transform` and in separation. It is the negative
+        log-likelihood of a Poisson, Gaussian or exponential output distribution, in this order. The second one gives
+        loud bins more weight than the first, the third one less. Keep the default first.
     prior : {None, "gamma"}, default=None
-        Prior on the activations at `transform`, separation and `sample`. ``None`` leaves them free, and `sample`
-        draws from the activations of the training frames.
+        Prior on the activations at `transform`, in separation and in `sample`; it is fitted in training. "gamma"
+        prefers activations that are common in training. ``None`` leaves them free, and `sample` then takes activations
+        of the training frames. Keep the default first.
     max_iter : int, default=20
-        Updates of the templates at most. Many more fit the training frames closer, and separate worse.
+        Largest number of updates of the templates in training. Many more fit the training frames closer, and separate
+        worse.
     tol : float, default=1e-4
         Training stops when three updates lower the divergence by less than this, relative to the first divergence.
+        Larger values end it earlier.
     random_state : int, RandomState instance or None, default=None
-        Seed of the first templates and of `sample`.
+        Seed of the first templates and of `sample`. Set an int for repeatable results.
 
     Attributes
     ----------
@@ -50,16 +56,16 @@ class NMFSourceModel(BaseSourceModel):
     prior_shape_, prior_rate_ : ndarray of shape (n_components,)
         Fitted gamma prior of each activation; only with ``prior="gamma"``.
     reconstruction_err_ : float
-        Divergence per frame of the training frames at the end, in units of `scale_`.
+        Divergence per training frame at the end of training, in units of `scale_`.
     residuals_ : ndarray of shape (n_kept, n_bins)
-        Quotients of up to 1,000 training frames and their reconstruction, from quiet to loud: the output noise of
-        `sample`.
+        Up to 1,000 training frames divided by their reconstruction, sorted from quiet to loud. `sample` takes its
+        output noise from them.
     residual_levels_ : ndarray of shape (n_kept,)
-        Mean magnitudes of the reconstructions that the residuals belong to, in units of `scale_`.
+        Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
     scale_ : float
-        Mean training magnitude, the model's unit.
+        Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int
-        Updates made.
+        Number of updates made.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -124,7 +130,7 @@ class NMFSourceModel(BaseSourceModel):
             self.prior_shape_, self.prior_rate_ = _fit_gamma(self.activations_)
 
     def _factorise(self, frames, generator):
-        """Return activations and templates after updates of both from random ones."""
+        """Return activations and templates, updated from random ones."""
 
         def update(factors):
             activations = update_activations(frames, factors[0], factors[1], self.beta_loss)
@@ -204,8 +210,8 @@ def _fit_gamma(activations):
     """Return shape and rate of a gamma distribution per column, by maximum likelihood.
 
     The shape solves ``log(shape) - psi(shape) = log(mean) - mean(log)`` by Newton steps on its inverse (T. Minka,
-    "Estimating a Gamma distribution", 2002). Activations are floored far below their mean first, since exact zeros
-    have no likelihood; a template that is never active gets an exponential prior with the smallest mean.
+    "Estimating a Gamma distribution", 2002). Exact zeros have no likelihood, so activations get a floor far below their
+    mean first. A template that is never active gets an exponential prior with the smallest mean.
     """
     floor = 1e-6 * max(float(activations.mean()), np.finfo(activations.dtype).tiny ** 0.5)
     values = np.maximum(activations.astype(np.float64), floor)
@@ -220,7 +226,7 @@ def _fit_gamma(activations):
 
 
 def _extrapolate(start, once, twice, *, longest):
-    """Go on from two successive updates of a factor, in the logarithm, as far as their change of direction allows.
+    """Extrapolate two successive updates of a factor, in the logarithm; the less they turn, the longer the step.
 
     The step is that of SQUAREM, scheme 3 (R. Varadhan, C. Roland, "Simple and Globally Convergent Methods for
     Accelerating the Convergence of Any EM Algorithm", Scandinavian Journal of Statistics 35(2), 2008).

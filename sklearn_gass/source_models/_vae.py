@@ -6,55 +6,71 @@ from sklearn_gass.source_models._autoencoder import BaseAutoencoderSourceModel, 
 
 
 class VAESourceModel(BaseAutoencoderSourceModel):
-    """Source model by a variational autoencoder: neural NMF with a Gaussian prior on its latents.
+    """Source model by a variational autoencoder (VAE): neural NMF with a Gaussian prior on its latents.
+
+    A decoder network turns latents into frames, and an encoder network guesses the latents of a frame. Both are trained
+    to reconstruct clean frames of the source. All parameters act in training; `beta_loss` and `latent_weight` also act
+    at `transform` and in separation.
 
     Parameters
     ----------
     n_components : int, default=64
-        Number of latents.
+        Number of latents. More latents describe frames in finer detail, also frames that the source does not make. Try
+        half and twice the default first.
     hidden_layer_sizes : int or sequence of int, default=(400, 400)
-        Widths of the decoder's hidden layers, from the latents on; the encoder has them in reverse.
+        Widths of the decoder's hidden layers, from the latents to the frame. The encoder has the same layers in
+        reverse. Wider and deeper networks fit the training frames closer and train longer. Try ``(200,)`` and
+        ``(800, 800)`` beside the default first.
     activation : {"leaky_relu", "softplus", "tanh"}, default="leaky_relu"
-        Non-linearity of the hidden layers.
+        Non-linearity of the hidden layers. The paper has "softplus".
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
-        Divergence between frames and their reconstruction: the negative log-likelihood of a Poisson, Gaussian or
-        exponential output distribution.
+        Divergence between a frame and its reconstruction, also at `transform` and in separation. It is the negative
+        log-likelihood of a Poisson, Gaussian or exponential output distribution, in this order. The second one gives
+        loud bins more weight than the first, the third one less. Keep the default first.
     frequency_warp : float, default=0.12
-        Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
-        minutes of sound hold few pitches, and this fills the gaps between them.
+        Largest random warp of the frequency axis of training frames, in octaves. A few minutes of sound hold few
+        pitches, and warps fill the gaps between them. Larger values give more variety, and 0 leaves frames as they are.
+        Keep the default for voices. The separator's start and critics learn from warped frames, too.
     latent_weight : float, default=1.0
-        Weight of the Kullback-Leibler divergence between posterior and prior of the latents against the
-        reconstruction; the prior's energy has the same weight at `transform` and separation.
+        Weight of the prior of the latents against the reconstruction, also at `transform` and in separation. In
+        training it weighs the Kullback-Leibler divergence between posterior and prior, afterwards the energy of the
+        prior. Larger values keep latents nearer to typical ones and reconstruct frames less exactly. Try half and twice
+        the default first.
     solver : {"adam", "rmsprop"}, default="adam"
-        Optimiser of the weights.
+        Optimiser of the weights. The paper has "rmsprop".
     learning_rate : {"linear", "constant"}, default="linear"
-        Whether learning rates fall linearly to zero over `max_iter` epochs or stay what they are.
+        Whether learning rates fall linearly to zero over `max_iter` epochs or stay constant.
     learning_rate_init : float, default=0.002
-        First learning rate.
+        First learning rate. Larger values learn faster, until training diverges. If the loss in `history_` jumps up,
+        try half the value.
     batch_size : int, default=64
-        Frames per step.
+        Frames per training step. Smaller batches make more steps of an epoch, so training takes longer.
     max_iter : int, default=80
-        Epochs at most.
+        Largest number of epochs, which are passes over the training frames. More epochs fit closer and take longer.
+        Halve it for a first look.
     weight_average : float, default=0.0
-        Decay of a running average of the weights over steps that replaces the last weights; 0 keeps these.
+        Decay of a running average of the weights over the training steps. If it is not 0, the average replaces the last
+        weights at the end. Values nearer to 1 average over more steps. Keep 0 first.
     early_stopping : bool, default=False
-        Whether to hold frames out and stop when their loss no longer falls; otherwise the training loss is watched.
+        Whether to hold out frames and stop when their loss no longer falls. Otherwise training stops when the training
+        loss no longer falls.
     validation_fraction : float, default=0.1
-        Share of the frames held out with `early_stopping`.
+        Share of the frames to hold out. Only with `early_stopping`.
     tol : float, default=1e-4
-        Relative fall of the watched loss that counts as progress.
+        Smallest fall of the watched loss that counts as progress, relative to the loss. Larger values end training
+        earlier.
     n_iter_no_change : int, default=10
-        Epochs without progress after which training stops.
+        Epochs without progress after which training stops. Smaller values end training earlier.
     warm_start : bool, default=False
-        Whether another `fit` goes on from the fitted weights.
+        Whether another `fit` goes on from the fitted weights, instead of new random ones.
     callbacks : list of skorch callbacks or None, default=None
         Called during training, as in skorch.
     verbose : int, default=0
-        If not 0, a line per epoch is printed.
+        If not 0, training prints a line per epoch.
     device : str, default="cpu"
-        Where to train, as torch names it.
+        Where to train, as torch names it, such as "cuda".
     random_state : int, RandomState instance or None, default=None
-        Seed of weights, minibatches, noise and `sample`.
+        Seed of weights, minibatches, noise and `sample`. Set an int for repeatable results.
 
     Attributes
     ----------
@@ -63,15 +79,16 @@ class VAESourceModel(BaseAutoencoderSourceModel):
     history_ : list of dict
         Loss and seconds of each epoch.
     codes_ : ndarray of shape (n_kept, n_codes)
-        What the encoder makes of up to 1,000 training frames, from which `sample` draws latents.
+        Output of the encoder for up to 1,000 training frames. `sample` draws latents around them.
     residuals_ : ndarray of shape (n_kept, n_bins)
-        Quotients of these frames and their reconstruction, from quiet to loud: the output noise of `sample`.
+        These frames divided by their reconstruction, sorted from quiet to loud. `sample` takes its output noise from
+        them.
     residual_levels_ : ndarray of shape (n_kept,)
-        Mean magnitudes of the reconstructions that the residuals belong to, in units of `scale_`.
+        Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
     scale_ : float
-        Mean training magnitude, the model's unit.
+        Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int
-        Epochs made.
+        Number of epochs made.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -79,7 +96,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
 
     See Also
     --------
-    DAESourceModel : Denoising instead of a variational posterior.
+    DAESourceModel : An autoencoder that learns from disturbed frames.
     WGANSourceModel : The same decoder trained against a critic.
 
     References

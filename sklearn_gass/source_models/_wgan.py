@@ -13,102 +13,125 @@ from sklearn_gass.source_models._adversarial import BaseAdversarialSourceModel
 
 
 class WGANSourceModel(BaseAdversarialSourceModel):
-    """Source model by a Wasserstein generative adversarial network.
+    """Source model by a Wasserstein generative adversarial network (WGAN).
 
-    The critic's scores estimate how far generated frames are from real ones, which is also what the separator asks it
-    with ``critic_weight``.
+    A generator network turns latents into frames. It learns from a *critic*, a network that ranks how much frames look
+    like training frames. The scores of the critic of a WGAN estimate how far generated frames are from real ones.
+    A separator with ``critic="source"`` asks it in separation, too.
 
+    By default the generator also learns to reconstruct frames, as a variational autoencoder does, together with an
+    encoder that guesses the latents of a frame. All parameters act in training; `beta_loss` and `latent_weight` also
+    act at `transform` and in separation.
 
     Parameters
     ----------
     n_components : int, default=64
-        Number of latents.
+        Number of latents. More latents describe frames in finer detail, also frames that the source does not make. Try
+        half and twice the default first.
     hidden_layer_sizes : int or sequence of int, default=(400, 400)
-        Widths of the generator's hidden layers, from the latents on; the encoder has them in reverse.
+        Widths of the generator's hidden layers, from the latents to the frame. The encoder has the same layers in
+        reverse. Wider and deeper networks fit the training frames closer and train longer. Try ``(200,)`` and
+        ``(800, 800)`` beside the default first.
     activation : {"leaky_relu", "softplus", "tanh"}, default="leaky_relu"
-        Non-linearity of the generator's and encoder's hidden layers.
+        Non-linearity of the generator's and encoder's hidden layers. The paper has "softplus".
     critic_hidden_layer_sizes : int or sequence of int, default=(256, 256)
-        Widths of the critic's hidden layers.
+        Widths of the critic's hidden layers. Wider and deeper critics tell finer differences and train longer.
     critic_activation : {"leaky_relu", "softplus", "tanh"}, default="leaky_relu"
-        Non-linearity of the critic's hidden layers.
+        Non-linearity of the critic's hidden layers. The paper has "tanh".
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
-        Divergence that frames are reconstructed by, in training and at `transform`.
+        Divergence between a frame and its reconstruction, also at `transform` and in separation. It is the negative
+        log-likelihood of a Poisson, Gaussian or exponential output distribution, in this order. The second one gives
+        loud bins more weight than the first, the third one less. Keep the default first.
     latent : {"gaussian", "data"}, default="gaussian"
-        What the generator is fed: standard normal latents, or the codes that an autoencoder, trained first, gives the
-        training frames.
+        What the generator is fed in training. "gaussian" draws standard normal latents. "data" trains an autoencoder
+        first and takes its codes of the training frames. Keep the default first.
     penalty : {"gradient", "clip", "spectral"}, default="gradient"
-        How the critic is kept from growing without bound: by a penalty on gradients whose norm is not one between real
-        and generated frames, by clipping its weights, or by dividing each layer by its largest singular value, as five
-        power iterations find it, if that is above 1.
+        What keeps the critic's scores from growing without bound. "gradient" penalises the critic where the norm of its
+        gradient, between real and generated frames, is not one. "clip" clips its weights, as the paper does. "spectral"
+        divides each layer by its largest singular value, as five power iterations find it, if that is above 1. Keep the
+        default first.
     penalty_weight : float, default=20.0
-        Weight of the gradient penalty.
+        Weight of the gradient penalty. Larger values hold the norm nearer to one. Only with ``penalty="gradient"``.
     clip_value : float, default=0.01
-        Bound of the critic's weights with ``penalty="clip"``.
+        Largest absolute value of the critic's weights. Smaller values make the critic less exact. Only with
+        ``penalty="clip"``.
     n_critic : int, default=1
-        Steps of the critic for each of the generator.
+        Steps of the critic for each adversarial step of the generator. More steps give a more exact critic and longer
+        training. Keep 1 first, and try 2 with ``reconstruction_weight=0``.
     reconstruction_weight : float, default=0.1
-        Weight of a variational autoencoder's loss beside the adversarial one; 0 trains by the adversarial objective
-        alone.
+        Weight of the loss of a variational autoencoder, which is added to the adversarial loss. Larger values
+        reconstruct frames better and learn less from the critic. At 0 the generator learns from the critic alone. Keep
+        the default first.
     n_reconstruction : int, default=12
-        Steps by reconstruction for each step in which generator and critic take turns, whose loss then counts as often
-        in it; of no effect in training by the adversarial objective alone. With fewer steps to an epoch, `history_`
-        has epochs without adversarial loss.
+        On every `n_reconstruction`-th step the critic trains and the generator learns from it, with that loss
+        multiplied by `n_reconstruction`. On all other steps the generator learns by reconstruction alone. So by default
+        the critic trains on every twelfth step, with its loss multiplied by twelve. Smaller values train longer. If an
+        epoch has fewer steps, `history_` has epochs without adversarial loss. With ``reconstruction_weight=0`` the
+        critic trains on every step.
     frequency_warp : float, default=0.12
-        Largest random warp of the frequency axis of training frames, in octaves; 0 leaves frames as they are. A few
-        minutes of sound hold few pitches, and this fills the gaps between them.
+        Largest random warp of the frequency axis of training frames, in octaves. A few minutes of sound hold few
+        pitches, and warps fill the gaps between them. Larger values give more variety, and 0 leaves frames as they are.
+        Keep the default for voices. The separator's start and critics learn from warped frames, too.
     latent_weight : float, default=1.0
-        Weight of the prior's energy against the divergence, in the autoencoder's loss, at `transform` and in
-        separation.
+        Weight of the prior of the latents against the divergence, in the loss of the autoencoder, at `transform` and in
+        separation. Larger values keep latents nearer to typical ones and reconstruct frames less exactly. Try half and
+        twice the default first.
     solver : {"adam", "rmsprop"}, default="adam"
-        Optimiser of the weights.
+        Optimiser of the weights. The paper has "rmsprop".
     learning_rate : {"linear", "constant"}, default="linear"
-        Whether learning rates fall linearly to zero over `max_iter` epochs or stay what they are.
+        Whether learning rates fall linearly to zero over `max_iter` epochs or stay constant.
     learning_rate_init : float, default=0.001
-        First learning rate of the generator.
+        First learning rate of the generator and the encoder. Larger values learn faster, until training diverges.
     critic_learning_rate_init : float, default=0.001
-        The same of the critic.
+        First learning rate of the critic.
     batch_size : int, default=64
-        Frames per step.
+        Frames per training step. Smaller batches make more steps of an epoch, so training takes longer.
     max_iter : int, default=80
-        Epochs.
+        Number of epochs, which are passes over the training frames. More epochs fit closer and take longer. Halve it
+        for a first look.
     inversion_max_iter : int, default=40
-        Epochs in which, after adversarial training alone, an encoder learns to invert the frozen generator.
+        Epochs in which an encoder learns to invert the finished generator. Only with ``reconstruction_weight=0``, since
+        otherwise the encoder learns beside the generator. More epochs give `transform` and ``start="source"`` a better
+        start. Set 0 if you use neither.
     critic_max_iter : int, default=10
-        Epochs in which the critic alone goes on, once the generator is finished: one that shares its steps with the
-        generator is always behind, and may take what was just generated for better than the training frames.
+        Epochs in which the critic trains alone, once the generator is finished. While both train, the critic is one
+        step behind the generator, and may score new generated frames higher than training frames. These epochs correct
+        its scores. They change `critic_score` and ``critic="source"``, not the generator. Set 0 if you use neither.
     weight_average : float, default=0.0
-        Decay of a running average of the weights over steps that replaces the last weights; 0 keeps these.
+        Decay of a running average of the weights over the training steps. If it is not 0, the average replaces the last
+        weights at the end. Values nearer to 1 average over more steps. Keep 0 first.
     warm_start : bool, default=False
-        Whether another `fit` goes on from the fitted weights.
+        Whether another `fit` goes on from the fitted weights, instead of new random ones.
     callbacks : list of skorch callbacks or None, default=None
         Called during adversarial training, as in skorch.
     verbose : int, default=0
-        If not 0, a line per epoch is printed.
+        If not 0, training prints a line per epoch.
     device : str, default="cpu"
-        Where to train, as torch names it.
+        Where to train, as torch names it, such as "cuda".
     random_state : int, RandomState instance or None, default=None
-        Seed of weights, minibatches, latents and `sample`.
+        Seed of weights, minibatches, latents and `sample`. Set an int for repeatable results.
 
     Attributes
     ----------
     weights_ : dict of str to ndarray
         Weights of the networks by name.
     latents_ : ndarray of shape (n_frames, n_components) or None
-        Codes of the training frames if ``latent="data"``.
+        Codes of the training frames if ``latent="data"``, else ``None``.
     history_ : list of dict
-        Losses of generator and critic and seconds of each epoch.
+        Losses of generator and critic, and seconds, of each epoch.
     inversion_history_ : list of dict
-        The same of the autoencoder that came before or the encoder that came after, if any.
+        The same for the autoencoder that was trained before, or for the encoder that was trained after, if any.
     codes_ : ndarray of shape (n_kept, n_codes)
-        What the encoder makes of up to 1,000 training frames.
+        Output of the encoder for up to 1,000 training frames.
     residuals_ : ndarray of shape (n_kept, n_bins)
-        Quotients of these frames and their reconstruction, from quiet to loud: the output noise of `sample`.
+        These frames divided by their reconstruction, sorted from quiet to loud. `sample` takes its output noise from
+        them.
     residual_levels_ : ndarray of shape (n_kept,)
-        Mean magnitudes of the reconstructions that the residuals belong to, in units of `scale_`.
+        Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
     scale_ : float
-        Mean training magnitude, the model's unit.
+        Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int
-        Epochs of adversarial training made.
+        Number of epochs of adversarial training.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -116,7 +139,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
 
     See Also
     --------
-    GANSourceModel : The original adversarial loss.
+    GANSourceModel : The same with the original adversarial loss.
 
     References
     ----------
@@ -124,7 +147,6 @@ class WGANSourceModel(BaseAdversarialSourceModel):
     I. Gulrajani et al., "Improved Training of Wasserstein GANs", NIPS 2017, arXiv:1704.00028.
     T. Miyato et al., "Spectral Normalization for Generative Adversarial Networks", ICLR 2018, arXiv:1802.05957.
     C. Subakan, P. Smaragdis, "Generative Adversarial Source Separation", ICASSP 2018, arXiv:1710.10779.
-
 
     Examples
     --------
