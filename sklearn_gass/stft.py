@@ -252,10 +252,9 @@ class STFT(BaseEstimator):
         """
         window = self._checked_window()
         _check_n_samples(n_samples)
-        frames = (
-            np.fft.irfft(self._checked_spectrum(np.asarray(magnitudes), np.asarray(phase)), self.n_fft)
-            for magnitudes, phase in blocks
-        )
+        spectra = (self._checked_spectrum(np.asarray(magnitudes), np.asarray(phase)) for magnitudes, phase in blocks)
+        # NumPy 1 returns double precision for every spectrum
+        frames = (np.fft.irfft(spectrum, self.n_fft).astype(spectrum.real.dtype, copy=False) for spectrum in spectra)
         n_frames = self.n_frames(int(n_samples))
         return overlap_add(frames, window, hop=self.hop_samples, n_frames=n_frames, n_samples=int(n_samples))
 

@@ -435,6 +435,7 @@ class TestResult:
         assert array.shape == (2, len(mixture))
         np.testing.assert_array_equal(array, separation.sources)
         assert np.asarray(separation, dtype=np.float16).dtype == np.float16
+        assert np.shares_memory(array, separation.sources)
         np.array(separation)[:] = 0
         assert separation.sources.any()
 

@@ -50,6 +50,8 @@ class Separation:
         return self.sources[matches[0]]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is None:  # NumPy 1 does not know this value
+            return np.asarray(self.sources, dtype=dtype)
         return np.array(self.sources, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
