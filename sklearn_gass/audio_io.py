@@ -22,6 +22,11 @@ _PCM_BITS: dict[str, tuple[int, type[np.signedinteger[Any]]]] = {
     "PCM_24": (23, np.int32),
     "PCM_32": (31, np.int32),
 }
+AUDIO_SUFFIXES = frozenset(
+    ".aif .aifc .aiff .au .caf .flac .mp3 .nist .oga .ogg .opus .rf64 .snd .sph .w64 .wav .wave".split()
+)
+"""Suffixes, in lower case, of files that :func:`load_audio` reads; the content tells the format, not the name."""
+
 _WRITTEN_AT_ONCE = 2**20  # samples; integers are made of them in double precision
 _FORMAT_OF_SUFFIX = {"AIF": "AIFF", "OGA": "OGG", "OPUS": "OGG", "SPH": "NIST"}
 
@@ -93,7 +98,49 @@ def load_audio(
     wave = (channels.mean(axis=0) if len(channels) > 1 else channels[0]) if mono else channels
     if sample_rate is None or sample_rate == rate:
         return wave, rate
-    return _resample(wave, rate, int(sample_rate)), int(sample_rate)
+    return resample(wave, rate, sample_rate), int(sample_rate)
+
+
+def resample(wave: NDArray[np.floating], sample_rate: int, new_sample_rate: int) -> NDArray[np.floating]:
+    """Convert a waveform to another sample rate.
+
+    Parameters
+    ----------
+    wave : ndarray of shape (..., n_samples)
+        Samples, of type float32 or float64.
+    sample_rate : int
+        Sample rate of `wave` in Hz.
+    new_sample_rate : int
+        Sample rate to convert to, in Hz.
+
+    Returns
+    -------
+    resampled : ndarray of shape (..., ceil(n_samples * new_sample_rate / sample_rate))
+        Samples of the type of `wave`, band-limited to half the lower of the two rates. `wave` itself if the rates are
+        equal.
+
+    Raises
+    ------
+    ValueError
+        If a sample rate is no positive integer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gass.audio_io import resample
+    >>> resample(np.zeros(100), 16000, 11025).shape
+    (69,)
+    """
+    _check_sample_rate(sample_rate)
+    _check_sample_rate(new_sample_rate)
+    if sample_rate == new_sample_rate:
+        return wave
+    import librosa
+
+    # in integers, since the ratio as a float can round up to one sample too many
+    n_samples = -(-wave.shape[-1] * int(new_sample_rate) // int(sample_rate))
+    resampled = librosa.resample(wave, orig_sr=sample_rate, target_sr=new_sample_rate, res_type="soxr_hq", fix=False)
+    return np.ascontiguousarray(librosa.util.fix_length(resampled, size=n_samples, axis=-1))
 
 
 def save_audio(path: str | os.PathLike[str], wave: ArrayLike, sample_rate: int, *, subtype: str | None = None) -> None:
@@ -217,15 +264,6 @@ def _decode(path: Path, promise: Promise | None, dtype: str) -> tuple[NDArray[np
     if n_frames == 0:
         raise ValueError(f"Audio file {path} holds no samples.")
     return np.ascontiguousarray(frames.T), rate
-
-
-def _resample(wave: NDArray[np.floating], rate: int, new_rate: int) -> NDArray[np.floating]:
-    import librosa
-
-    # in integers, since the ratio as a float can round up to one sample too many
-    n_samples = -(-wave.shape[-1] * new_rate // rate)
-    resampled = librosa.resample(wave, orig_sr=rate, target_sr=new_rate, res_type="soxr_hq", fix=False)
-    return np.ascontiguousarray(librosa.util.fix_length(resampled, size=n_samples, axis=-1))
 
 
 def _check_channels(wave: ArrayLike) -> NDArray[np.floating]:
