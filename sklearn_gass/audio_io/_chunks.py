@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from sklearn_gass.audio_io._parts import Part, UnreadableError, known_size, read_at
 
+_COMMENTS = {b"LIST", b"ID3 ", b"id3 ", b"bext", b"iXML", b"JUNK"}
 _NO_SIZE = 0xFFFFFFFF  # RF64 has the true one in its chunk ds64
 
 
@@ -35,7 +36,8 @@ _LAYOUTS = {
     b"riff": _Layout(40, 16, "<Q", 8, {b"data": 0}, size_counts_header=True, size_at=16, n_uncounted=0),
     b"caff": _Layout(8, 4, ">Q", 1, {b"data": 4}, size_at=None),
 }
-CHUNKED = tuple(_LAYOUTS)
+CHUNKED = frozenset(_LAYOUTS)
+_FILES = {*CHUNKED, b"fLaC", b"OggS", b".snd", b"NIST"}  # what other files begin with
 
 
 class _Chunk(NamedTuple):
@@ -125,11 +127,15 @@ class _Chunks(NamedTuple):
         for start in (begin + self._padded(size), begin + size):
             stop = start
             while (chunk := self.read(stop)) and chunk.name.isascii() and chunk.name.decode().isprintable():
-                if chunk.name in _LAYOUTS:
-                    break  # another file, joined to this one
+                if chunk.name in _FILES:
+                    return stop  # another file, joined to this one
                 if chunk.name in self.layout.samples:
                     raise UnreadableError(f"has a second chunk of samples, at byte {stop} of {self.end}.")
-                stop = chunk.begin + self._padded(chunk.size)
+                end_chunk = chunk.begin + self._padded(chunk.size)
+                # one that leads beyond the end is a truncated comment, or no chunk at all
+                if end_chunk > self.end + 1 and chunk.name not in _COMMENTS:
+                    break
+                stop = min(end_chunk, self.end)
             if stop > start or start >= self.end:
                 return min(stop, self.end)
         return begin + size

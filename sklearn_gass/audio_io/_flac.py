@@ -41,12 +41,10 @@ def read_flac(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
     end = _find_next(file, begin + len(_STARTS[0]), end)
     n_promised = int.from_bytes(head[21:26].rjust(5, b"\0"), "big") & 2**36 - 1
     n_samples = _count_samples(file, begin + _N_STREAMINFO, strip_tags(file, begin, end), head)
-    if n_samples is None and n_promised == 0:
-        raise UnreadableError("is truncated: its header does not tell its length, and its last frame is not complete.")
-    if n_samples is not None and n_samples < n_promised:
+    if n_samples is None:
+        raise UnreadableError(f"is truncated or damaged: the bytes before byte {end} are no complete frame of sound.")
+    if n_samples < n_promised:
         raise UnreadableError(f"is truncated: its header promises {n_promised} samples, but {n_samples} are there.")
-    if n_samples is None or n_samples == n_promised:
-        return [Part(begin, end)], end
     rate_to_length = int.from_bytes(head[18:26], "big") >> 36 << 36 | n_samples
     return [Part(begin + 26, end, head=head[:18] + rate_to_length.to_bytes(8, "big"))], end
 

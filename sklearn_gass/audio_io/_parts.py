@@ -15,7 +15,7 @@ from typing import BinaryIO
 # Sizes that ffmpeg, sox, arecord and others write where they do not know the true one. Lengths near 2 and 4 GiB are
 # taken for these too if the file has fewer bytes.
 _STAND_INS = (2**31, 2**32, 0x7F000000)
-_STAND_IN_OF_64_BITS = 2**62
+_STAND_IN_OF_64_BITS = 2**60
 _BEYOND_ANY_FILE = 2**62  # sizes in damaged headers lead farther than seek can go
 
 
