@@ -37,9 +37,9 @@ FORMATS = {
 }
 
 
-def make_files(n_samples: int = RATE) -> dict[str, bytes]:
+def make_files() -> dict[str, bytes]:
     """Return files by format and encoding."""
-    wave = np.random.default_rng(0).uniform(-0.5, 0.5, n_samples)
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, RATE)
     files = {}
     for file_format, subtypes in FORMATS.items():
         for subtype in subtypes:
@@ -80,9 +80,9 @@ def damaged_files(content: bytes, damage: Callable, n_files: int, seed: int = 0)
         yield damage(content, rng)
 
 
-def outcome(content: bytes, n_samples: int, decode: Callable[[bytes], int]) -> str:
+def outcome(content: bytes, decode: Callable[[bytes], int]) -> str:
     try:
-        return "whole" if decode(content) >= n_samples else "short"
+        return "whole" if decode(content) >= RATE else "short"
     except (ValueError, OSError):
         return "refused"
 
@@ -120,7 +120,7 @@ DECODERS = {
 
 def count(content: bytes, damage: str, n_files: int, decode: Callable[[bytes], int] = decode_here) -> Counter:
     """Return how often damaged copies of a file are whole, refused and short."""
-    return Counter(outcome(file, RATE, decode) for file in damaged_files(content, DAMAGES[damage], n_files))
+    return Counter(outcome(file, decode) for file in damaged_files(content, DAMAGES[damage], n_files))
 
 
 def row(name: str, intact: str, counts: dict[str, Counter]) -> str:
@@ -139,7 +139,7 @@ def main() -> None:
     totals = {damage: Counter() for damage in DAMAGES}
     for name, content in make_files().items():
         counts = {damage: count(content, damage, args.n, decode) for damage in DAMAGES}
-        print(row(name, outcome(content, RATE, decode), counts), flush=True)
+        print(row(name, outcome(content, decode), counts), flush=True)
         for damage, total in totals.items():
             total.update(counts[damage])
     print(row("all", "", totals))

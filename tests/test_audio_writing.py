@@ -1,12 +1,6 @@
 """What is written: in which format and encoding, and nothing but complete files."""
 
-import errno
-import io
-import os
-import resource
 import stat
-import tempfile
-import warnings
 
 import numpy as np
 import pytest
@@ -15,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sklearn_gass.audio_io import AUDIO_SUFFIXES, _encodings, load_audio, save_audio
+from sklearn_gass.audio_io import _encodings, load_audio, save_audio
 
 RATE = 16000
 
@@ -141,5 +135,3 @@ class TestWrite:
         with pytest.raises(OSError, match=r"Cannot write audio file .*a\.opus \(libsndfile: "):
             save_audio(tmp_path / "a.opus", [0.0], 12345, subtype="OPUS")
         assert list(tmp_path.iterdir()) == []
-
-
