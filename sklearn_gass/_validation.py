@@ -48,6 +48,7 @@ def check_frames(estimator: BaseEstimator, X: ArrayLike, y: Any = "no_validation
     ValueError
         For NaN, infinite, negative, complex or empty input, or a wrong number of bins.
     """
+    check_no_missing(y)
     checked = validate_data(estimator, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
     check_non_negative(checked[0] if isinstance(checked, tuple) else checked, type(estimator).__name__)
     return checked
@@ -63,17 +64,28 @@ def check_utterances(estimator: BaseEstimator, X: Any, y: Any = "no_validation",
     """
     if isinstance(X, list | tuple) and not X:
         raise ValueError("X is empty: at least one waveform is needed.")
+    if isinstance(X, dict):
+        raise ValueError("X must be a list of waveforms, with the source of each utterance in y, got a dict.")
+    check_no_missing(y)
     if not is_ragged(X):
+        if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
+            raise ValueError(
+                "X must be a list of waveforms, one for each utterance, or an array with one in each row, got one "
+                "waveform. Reshape your data: [X] is a list of one."
+            )
+        X = full_scale(X) if isinstance(X, np.ndarray) else X
         return validate_data(estimator, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
     waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
     if reset:
         # left by an earlier fit on an array
         estimator.__dict__.pop("n_features_in_", None)
         estimator.__dict__.pop("feature_names_in_", None)
-    if isinstance(y, str):
+    if isinstance(y, str) and y == "no_validation":
         return waves
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y, the source of each utterance, but y is None.")
+    if isinstance(y, str):
+        raise ValueError(f"y must be a list with the source of each utterance, got the str {y!r}.")
     y = column_or_1d(y, warn=True)
     if len(y) != len(waves):
         raise ValueError(f"X has {len(waves)} utterances, but y has {len(y)} labels.")
@@ -81,9 +93,17 @@ def check_utterances(estimator: BaseEstimator, X: Any, y: Any = "no_validation",
 
 
 def is_ragged(X: Any) -> bool:
-    """Tell a list of waveforms, which may differ in length, from a matrix of equally long ones."""
-    is_sequence = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
-    return is_sequence and len(X) > 0 and all(isinstance(wave, np.ndarray) for wave in X)
+    """Tell a list of waveforms, which may differ in length, from a matrix of equally long ones.
+
+    Besides lists and tuples, a list of waveforms may be a 1-D array of objects or a column of a data frame, and a
+    waveform an array, a tensor or, if they differ in length, a list.
+    """
+    if not (isinstance(X, list | tuple) or getattr(X, "ndim", None) == 1 or type(X).__name__ == "Series"):
+        return False
+    waves = list(X)
+    if any(hasattr(wave, "__array__") and getattr(wave, "ndim", 1) > 0 for wave in waves):
+        return True
+    return len({len(wave) for wave in waves if isinstance(wave, list | tuple)}) > 1
 
 
 SPLITTERS = {"frames": "StratifiedGroupKFold with groups = utterance", "utterances": "StratifiedKFold"}
@@ -99,7 +119,11 @@ def check_labels(y: NDArray[Any], *, unit: str = "frames") -> tuple[NDArray[Any]
     """
     if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
         raise ValueError("Unknown label type: y must name the source of each row, got continuous numbers.")
-    classes, codes = np.unique(y, return_inverse=True)
+    try:
+        classes, codes = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in y.tolist()})
+        raise ValueError(f"The labels in y must be of one type, got {' and '.join(kinds)}.") from error
     if len(classes) < 2:
         raise ValueError(
             f"Separation needs {unit} of two or more sources, but y names 1 class: {classes.tolist()}. "
@@ -108,15 +132,38 @@ def check_labels(y: NDArray[Any], *, unit: str = "frames") -> tuple[NDArray[Any]
     return classes, codes
 
 
+def check_no_missing(y: Any) -> None:
+    """Raise ValueError for labels that hold None or NaN, which numpy would turn into the names of sources."""
+    if isinstance(y, str | None) or not hasattr(y, "__len__"):
+        return
+    missing = [i for i, label in enumerate(y) if label is None or (isinstance(label, float) and label != label)]
+    if missing:
+        raise ValueError(f"y must name the source of each row, but row {missing[0]} has no label ({y[missing[0]]!r}).")
+
+
+def full_scale(wave: NDArray[Any]) -> NDArray[Any]:
+    """Return samples of integer types that sound has as floats in [-1, 1), and others as they are."""
+    if wave.dtype == np.uint8:
+        return (wave.astype(np.float32) - 128) / 128
+    if wave.dtype == np.int16:
+        return wave.astype(np.float32) / 2**15
+    return wave / 2.0**31 if wave.dtype == np.int32 else wave
+
+
 def check_wave(wave: ArrayLike, *, name: str = "wave") -> NDArray[np.floating]:
     """Return one waveform as a 1-D float array, float32 if given so, else float64.
+
+    Samples of 8, 16 or 32 bits are divided by their full scale.
 
     Raises
     ------
     ValueError
         If the waveform is not 1-D, empty, complex, not numeric, or holds NaN or infinity.
     """
-    array = np.asarray(wave)
+    try:
+        array = np.asarray(wave)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} must be a waveform, got {type(wave).__name__}.") from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} must hold real samples.")
     if array.dtype.kind not in "fiub":
@@ -125,6 +172,7 @@ def check_wave(wave: ArrayLike, *, name: str = "wave") -> NDArray[np.floating]:
         raise ValueError(f"{name} must be 1-D (one channel), got shape {array.shape}.")
     if array.size == 0:
         raise ValueError(f"{name} is empty.")
+    array = full_scale(array)
     if array.dtype != np.float32:
         array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all():
@@ -152,11 +200,21 @@ def check_same_labels(given: Sequence[Any], known: Sequence[Any], *, unit: str |
 
 @contextmanager
 def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Put an estimator back as it was if the block fails or is interrupted, so that no fit leaves half a state."""
+    """Keep an estimator from half a state when the block, its fit, does not end well.
+
+    An interruption, as by Ctrl-C, leaves it as it was before. After an error it is not fitted, so that what it learned
+    from other data does not answer for this one.
+    """
     before = dict(vars(estimator))
     try:
         yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+    except BaseException as error:
+        undo_fit(estimator, before, error)
         raise
+
+
+def undo_fit(estimator: BaseEstimator, before: dict[str, Any], error: BaseException) -> None:
+    """Give an estimator back its state before a fit that an error or an interruption ended."""
+    kept = estimator.get_params(deep=False) if isinstance(error, Exception) else before
+    vars(estimator).clear()
+    vars(estimator).update({name: value for name, value in before.items() if name in kept})

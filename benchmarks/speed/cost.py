@@ -21,8 +21,8 @@ from measuring import Table, load_speech, timed
 from sklearn.base import clone
 
 from sklearn_gass import AudioSeparator, SupervisedSeparator, WGANSourceModel
-from sklearn_gass.engine._inference import Problem
 from sklearn_gass.datasets import make_pair, timit_pairs
+from sklearn_gass.engine._inference import Problem
 from sklearn_gass.paper import paper_separator
 
 OPTIMISATIONS = {

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from sklearn_gass._versioned import Versioned
 from sklearn_gass.engine import CleanSource, Problem
 
 
-class BaseCritic(BaseEstimator, metaclass=ABCMeta):
+class BaseCritic(Versioned, BaseEstimator, metaclass=ABCMeta):
     """Base of everything that ranks estimates of sources while a mixture is separated.
 
     The separator clones a critic, gives it a seed if it has a `random_state` without a value, and calls `fit` once the

@@ -127,6 +127,10 @@ def train(
     ConvergenceWarning
         If the loss or a weight was no longer finite: names the epoch, and the last finite weights are kept.
     """
+    for callback in callbacks or ():
+        kind = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
+        if not (isinstance(kind, Callback) or (isinstance(kind, type) and issubclass(kind, Callback))):
+            raise ValueError(f"callbacks must hold callbacks of skorch, got {callback!r}.")
     stopping = []
     if n_iter_no_change is not None:
         monitor = "train_loss" if held_out is None else "valid_loss"

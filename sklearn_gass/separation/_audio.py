@@ -13,6 +13,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_gass._random import derive_seed, seed_if_unseeded
+from sklearn_gass._rumble import without_rumble
 from sklearn_gass._validation import (
     HasMethods,
     Interval,
@@ -37,7 +38,11 @@ class AudioSeparator(BaseSeparator):
 
     One sample is one utterance, so scikit-learn's plain splitters keep utterances whole. Levels do not matter: each
     source is trained at unit standard deviation, a mixture of n sources is brought to that of n such sources, and
-    the separated waveforms have the mixture's own level.
+    the separated waveforms have the mixture's own level. Training is in single precision, whatever the waveforms have.
+    Integer samples of 8, 16 or 32 bits are divided by their full scale.
+
+    Constant offsets and all below 20 Hz, which nobody hears, are left out before frames are made. What the mixture has
+    of them is shared equally between the sources, which still sum to the mixture.
 
     Long mixtures are worked on in blocks of frames, so that memory beyond that of the waveforms themselves does not
     grow with their length; `separate_blocks` does without an array of the whole result, too. The numbers are the same
@@ -96,6 +101,48 @@ class AudioSeparator(BaseSeparator):
         self.sample_rate = sample_rate
         self.random_state = random_state
 
+    @classmethod
+    def from_fitted(cls, separator, **params):
+        """Make a separator of waveforms of a separator of frames, or of source models, that were fitted before.
+
+        They must have been fitted on frames that an `AudioSeparator` with the same STFT and sample rate makes: those of
+        its own ``separator_`` and ``separator_.source_models_``, or frames of recordings at unit standard deviation.
+        A list of models is put together by :meth:`SupervisedSeparator.from_fitted`, which trains a start and critics.
+
+        Parameters
+        ----------
+        separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted source model)
+            What separates the frames.
+        **params : dict
+            Further constructor parameters, such as `stft` and `sample_rate`.
+
+        Returns
+        -------
+        audio : AudioSeparator
+            A fitted separator.
+
+        Raises
+        ------
+        ValueError
+            If frames of the STFT have another number of bins than those that were trained on.
+        """
+        audio = cls(**params)
+        audio._validate_params()
+        seed = derive_seed(audio.random_state)
+        if isinstance(separator, list):
+            separator = SupervisedSeparator.from_fitted(separator, random_state=seed)
+        check_is_fitted(separator)
+        audio.separator = separator
+        audio.stft_ = STFT() if audio.stft is None else clone(audio.stft)
+        if audio.stft_.n_bins != separator.n_features_in_:
+            raise ValueError(
+                f"The separator was fitted on frames of {separator.n_features_in_} bins, but the STFT makes "
+                f"{audio.stft_.n_bins}: give the stft that the frames were made with."
+            )
+        audio.classes_, audio.separator_ = separator.classes_, separator
+        audio._remember_parameters()
+        return audio
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
         """Train on clean utterances.
@@ -136,10 +183,11 @@ class AudioSeparator(BaseSeparator):
         frames, rows = [], []
         for code, label in enumerate(self.classes_):
             own = np.flatnonzero(codes == code)
-            level = wave_level(np.concatenate([waves[i] for i in own]))
+            audible = [without_rumble(waves[i].astype(np.float32, copy=False), self.sample_rate) for i in own]
+            level = wave_level(np.concatenate(audible))
             if level == 0:
                 raise ValueError(f"All utterances of source {str(label)!r} are silent.")
-            frames += [self.stft_.analyze(waves[i] / level)[0] for i in own]
+            frames += [self.stft_.analyze(wave / level)[0] for wave in audible]
             rows += own.tolist()
         utterances = np.repeat(rows, [len(part) for part in frames])
         return np.concatenate(frames), codes[utterances], utterances
@@ -273,7 +321,8 @@ class AudioSeparator(BaseSeparator):
         return sources
 
     def _pieces(self, mixture):
-        return separate_pieces(self.separator_, self.stft_, mixture, len(self.classes_))
+        audible = without_rumble(mixture, self.sample_rate)
+        return separate_pieces(self.separator_, self.stft_, mixture, audible, len(self.classes_))
 
     def set_params(self, **params):
         """Set parameters, those of the separator of frames by ``separator__<name>``.

@@ -7,14 +7,16 @@ from abc import ABCMeta, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._validation import check_feature_names_in
+from sklearn_gass._versioned import Versioned
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._parameters import TrainedParameters
 
 
-class BaseSeparator(TrainedParameters, TransformerMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseSeparator(Versioned, TrainedParameters, TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of all separators: estimators with `classes_` whose `transform` gives a block of columns per source."""
 
     @abstractmethod
@@ -79,6 +81,7 @@ class BaseSeparator(TrainedParameters, TransformerMixin, BaseEstimator, metaclas
             Signal-to-distortion ratio in dB, or what the parameter `scoring` asks for if there is one.
         """
 
+    @available_if(lambda self: hasattr(self, "n_features_in_") or not hasattr(self, "classes_"))
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output columns: label, underscore, name of the bin.
 

@@ -13,7 +13,7 @@ from sklearn_gass.stft import STFT
 
 
 def separate_pieces(
-    separator: Any, stft: STFT, mixture: NDArray[np.floating], n_sources: int
+    separator: Any, stft: STFT, mixture: NDArray[np.floating], audible: NDArray[np.floating], n_sources: int
 ) -> Iterator[NDArray[np.floating]]:
     """Separate a waveform piece by piece.
 
@@ -25,6 +25,8 @@ def separate_pieces(
         How frames are made.
     mixture : ndarray of shape (n_samples,)
         Waveform of any level.
+    audible : ndarray of shape (n_samples,)
+        What is to be separated of it; the rest is shared equally between the sources.
     n_sources : int
         Number of sources.
 
@@ -33,16 +35,18 @@ def separate_pieces(
     piece : ndarray of shape (n_sources, n)
         Successive samples, which sum to the mixture.
     """
-    level = wave_level(mixture) / math.sqrt(n_sources)
+    level = wave_level(audible) / math.sqrt(n_sources)
     if level == 0:
         for block in _blocks(mixture):
             yield np.stack([block / n_sources] * n_sources)
         return
-    n_frames = stft.n_frames(mixture.size)
-    blocks = stft.analyze_blocks(mixture, block_frames(separator, n_frames), level=level)
+    n_frames, begin = stft.n_frames(mixture.size), 0
+    blocks = stft.analyze_blocks(audible, block_frames(separator, n_frames), level=level)
     separated = ((separator.separate(magnitudes), phase) for magnitudes, phase in blocks)
     for piece in stft.synthesize_blocks(separated, mixture.size):
-        yield piece * level
+        end = begin + piece.shape[1]
+        yield piece * level + (mixture[begin:end] - audible[begin:end]) / n_sources
+        begin = end
 
 
 def block_frames(separator: Any, n_frames: int) -> int:

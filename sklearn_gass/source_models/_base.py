@@ -12,13 +12,14 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._random import torch_generator
-from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context
+from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context, undo_fit
+from sklearn_gass._versioned import Versioned
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine import Decoder, Inference, Problem, infer
 
 
 class BaseSourceModel(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta
+    Versioned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator, metaclass=ABCMeta
 ):
     """Base of all generative models of the magnitude frames of one sound source.
 
@@ -74,10 +75,18 @@ class BaseSourceModel(
             If `X` holds negative, NaN, infinite or complex values or no frames.
         """
         continues = getattr(self, "warm_start", False) and hasattr(self, "n_features_in_")
-        X = check_frames(self, X, reset=not continues)
-        self._n_features_out = self.n_components
-        self.scale_ = float(X.mean(dtype=np.float64)) or 1.0
-        self._train(torch.from_numpy(X / X.dtype.type(self.scale_)), torch_generator(self.random_state))
+        before = dict(vars(self))
+        if hasattr(self, "n_iter_"):
+            del self.n_iter_
+        try:
+            X = check_frames(self, X, reset=not continues)
+            self._n_features_out = self.n_components
+            self.scale_ = float(X.mean(dtype=np.float64)) or 1.0
+            self._train(torch.from_numpy(X / X.dtype.type(self.scale_)), torch_generator(self.random_state))
+        except BaseException as error:
+            if "n_iter_" not in vars(self):  # training has left nothing whole
+                undo_fit(self, before, error)
+            raise
         return self
 
     @abstractmethod

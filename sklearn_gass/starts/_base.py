@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from sklearn_gass._versioned import Versioned
 from sklearn_gass.engine import CleanSource, Problem
 
 
-class BaseStart(BaseEstimator, metaclass=ABCMeta):
+class BaseStart(Versioned, BaseEstimator, metaclass=ABCMeta):
     """Base of everything that says where the optimisation of latents begins.
 
     The separator clones a start, gives it a seed if it has a `random_state` without a value, and calls `fit` once the

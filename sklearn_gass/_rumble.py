@@ -1,0 +1,46 @@
+"""What nobody hears at the low end of a waveform: constant offsets and rumble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+_LOWEST_AUDIBLE = 20.0  # Hz
+_BLOCK = 2**19  # samples filtered at a time, in double precision
+
+
+def without_rumble(wave: NDArray[np.floating], sample_rate: float) -> NDArray[np.floating]:
+    """Return a waveform without its constant offset and without what lies below 20 Hz.
+
+    A Butterworth high-pass of fourth order runs over the waveform forwards and backwards, which leaves phases alone.
+
+    Parameters
+    ----------
+    wave : ndarray of shape (n_samples,)
+        Waveform.
+    sample_rate : float
+        Samples per second.
+
+    Returns
+    -------
+    audible : ndarray of shape (n_samples,)
+        Waveform of the same type.
+    """
+    if np.ptp(wave) == 0:
+        return np.zeros_like(wave)
+    audible = wave - wave.dtype.type(wave.mean(dtype=np.float64))
+    if sample_rate <= 2 * _LOWEST_AUDIBLE:
+        return audible
+    sections = signal.butter(4, _LOWEST_AUDIBLE, "highpass", fs=sample_rate, output="sos")
+    for direction in (audible, audible[::-1]):
+        state = signal.sosfilt_zi(sections) * float(direction[0])
+        for block in _blocks(direction):
+            block[:], state = signal.sosfilt(sections, block, zi=state)
+    return audible
+
+
+def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    return (wave[begin : begin + _BLOCK] for begin in range(0, wave.size, _BLOCK))
