@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator
-from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
+from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs
 from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound
 
 EXPONENTS = (1, 2)
@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--n-jobs", type=int, default=1)
     args = parser.parse_args()
     data = fetch_timit_sample()
-    examples = [make_pair(data, pair) for pair in timit_pairs(data)]
+    examples = [make_pair(data, pair) for pair in speaker_pairs(data)]
     results = Parallel(n_jobs=args.n_jobs)(delayed(score_pair)(example, args.templates) for example in examples)
     print(f"{len(results)} pairs\n\n| | mask exponent | SDR | SIR | SAR |\n| --- | --- | --- | --- | --- |")
     for name, exponent in results[0]:

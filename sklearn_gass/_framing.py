@@ -7,11 +7,19 @@ the last bit however many frames a block has.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+_FRAME_SECONDS = 0.064
+
+
+def frame_length(sample_rate: int) -> int:
+    """Return the power of two closest to 64 ms of samples, 16 at least; at 16 kHz 1024."""
+    return max(2 ** round(math.log2(_FRAME_SECONDS * sample_rate)), 16)
 
 
 def cut_frames(

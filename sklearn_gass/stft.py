@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from sklearn_gass._framing import cut_frames, least_coverage, overlap_add
+from sklearn_gass._framing import cut_frames, frame_length, least_coverage, overlap_add
 from sklearn_gass._validation import Interval, check_wave
 
 if TYPE_CHECKING:
@@ -76,6 +76,23 @@ class STFT(BaseEstimator):
         self.n_fft = n_fft
         self.hop_length = hop_length
         self.window = window
+
+    @classmethod
+    def for_sample_rate(cls, sample_rate: int) -> STFT:
+        """Return an STFT with frames of about 64 ms, a quarter of that apart.
+
+        Parameters
+        ----------
+        sample_rate : int
+            Samples per second.
+
+        Returns
+        -------
+        stft : STFT
+            Frames of a power of two of samples; at 16 kHz 1024, the default.
+        """
+        n_fft = frame_length(sample_rate)
+        return cls(n_fft=n_fft, hop_length=n_fft // 4)
 
     @property
     def n_bins(self) -> int:

@@ -20,7 +20,7 @@ from sklearn_gass import (
     VAESourceModel,
     load_audio,
 )
-from sklearn_gass.datasets import make_mixture, make_pair, timit_pairs
+from sklearn_gass.datasets import make_mixture, make_pair, speaker_pairs
 from sklearn_gass.metrics import si_sdr
 from sklearn_gass.separation import _blockwise
 
@@ -212,7 +212,7 @@ class TestSeparation:
 
     def test_real_speech(self, real_speech, seed):
         """One woman and one man, and only ten templates each."""
-        pair = make_pair(real_speech, timit_pairs(real_speech)[0])
+        pair = make_pair(real_speech, speaker_pairs(real_speech)[0])
         audio = AudioSeparator(SupervisedSeparator(NMFSourceModel(10, max_iter=40)), random_state=seed)
         audio.fit(pair.train_utterances, pair.train_speakers)
         separation = audio.separate(pair.mixture)

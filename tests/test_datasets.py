@@ -11,7 +11,7 @@ import pytest
 from sklearn.decomposition import NMF
 from sklearn.utils import Bunch
 
-from sklearn_gass.datasets import fetch_timit_sample, make_mixture, make_pair, make_voices, timit_pairs
+from sklearn_gass.datasets import fetch_timit_sample, make_mixture, make_pair, make_voices, speaker_pairs
 
 
 @pytest.fixture(scope="module")
@@ -190,17 +190,17 @@ class TestPairs:
             speakers=np.repeat(["a", "b"], 3),
             sexes=np.repeat(["f", "m"], 3),
         )
-        (pair,) = timit_pairs(data)
+        (pair,) = speaker_pairs(data)
         assert (pair.first, pair.second) == ("a", "b")
         assert pair.test == (1, 4)
         assert pair.train == (0, 2, 3, 5)
 
     def test_every_female_with_every_male(self, voices):
-        pairs = [(pair.first, pair.second) for pair in timit_pairs(voices)]
+        pairs = [(pair.first, pair.second) for pair in speaker_pairs(voices)]
         assert pairs == [("voice1", "voice0"), ("voice1", "voice2"), ("voice3", "voice0"), ("voice3", "voice2")]
 
     def test_make_pair_scales_as_the_protocol_says(self, voices):
-        pair = timit_pairs(voices)[1]
+        pair = speaker_pairs(voices)[1]
         example = make_pair(voices, pair)
         for speaker in (pair.first, pair.second):
             chosen = np.flatnonzero(example.train_speakers == speaker)
@@ -216,11 +216,11 @@ class TestPairs:
 
     def test_one_sex_only_is_refused(self):
         with pytest.raises(ValueError, match="0 female and 1 male"):
-            timit_pairs(make_voices(1, n_utterances=2, duration=0.5, random_state=0))
+            speaker_pairs(make_voices(1, n_utterances=2, duration=0.5, random_state=0))
 
     def test_one_utterance_only_is_refused(self):
         with pytest.raises(ValueError, match="has 1 utterance"):
-            timit_pairs(make_voices(2, n_utterances=1, duration=0.5, random_state=0))
+            speaker_pairs(make_voices(2, n_utterances=1, duration=0.5, random_state=0))
 
 
 class TestTimit:
@@ -245,7 +245,7 @@ class TestTimit:
             )
 
     def test_protocol_of_25_pairs(self, timit):
-        pairs = timit_pairs(timit)
+        pairs = speaker_pairs(timit)
         females, males = (sorted(set(timit.speakers[timit.sexes == sex])) for sex in "fm")
         assert [(pair.first, pair.second) for pair in pairs] == list(product(females, males))
         lengths = [len(wave) for wave in timit.utterances]
@@ -257,7 +257,7 @@ class TestTimit:
             assert len(pair.train) == 18
 
     def test_pair_mixture(self, timit):
-        pair = timit_pairs(timit)[7]
+        pair = speaker_pairs(timit)[7]
         example = make_pair(timit, pair)
         assert len(example.mixture) == max(len(timit.utterances[index]) for index in pair.test)
         for index, reference in zip(pair.test, example.references, strict=True):

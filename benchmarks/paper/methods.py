@@ -1,7 +1,7 @@
 """The methods of the comparison: what is fitted, and the transform-time settings it is scored at.
 
-A family is fitted once per pair and seed; each of its variants is a row of the table and changes only parameters that
-take effect at separation. Settings are the same for all pairs.
+A family's source models are fitted once per pair and seed; each of its variants is a row of the table, which changes
+start, critic or what takes effect at separation. Settings are the same for all pairs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import reference
 from sklearn_gass import (
     DAESourceModel,
     GANSourceModel,
+    MixtureCritic,
+    MixtureStart,
     NMFSourceModel,
     SupervisedSeparator,
     VAESourceModel,
@@ -32,7 +34,7 @@ class Family:
     separator : SupervisedSeparator
         What is fitted, without a seed.
     variants : dict of str to dict
-        Parameters to set after `fit`, by the name of the row.
+        Parameters of the separator, by the name of the row.
     """
 
     separator: SupervisedSeparator
@@ -50,9 +52,9 @@ def _neural(name, model):
     variants = {
         name: {},
         **{f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in WEIGHTS},
-        f"{name}, own encoder's start, λ = 0": {"start": "source", "critic_weight": 0.0},
+        f"{name}, own encoder's start, λ = 0": {"start": "source", "critic": None},
     }
-    return Family(SupervisedSeparator(model), variants)
+    return Family(SupervisedSeparator(model, start=MixtureStart(), critic=MixtureCritic()), variants)
 
 
 def _adversarial(name, model):
@@ -85,10 +87,9 @@ ABLATIONS = {
                 inversion_max_iter=0,  # separation asks neither its encoder
                 critic_max_iter=0,  # nor its critic
             ),
+            start=MixtureStart(max_iter=2000),
             start_weight=200.0,
-            start_max_iter=2000,
-            critic="source",
-            critic_weight=0.0,
+            critic=None,
         ),
         {"WGAN, adversarial only": {}},
     ),

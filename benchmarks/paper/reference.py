@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_gass import STFT, SupervisedSeparator, VAESourceModel
+from sklearn_gass import STFT, MixtureStart, VAESourceModel
 from sklearn_gass.divergences import kl_divergence
 from sklearn_gass.networks import warp_frequencies
 
 WIDTH, BATCH, RATE, LEVEL = 500, 128, 1e-3, 5.0
-STEPS, WARP = SupervisedSeparator().start_max_iter, VAESourceModel().frequency_warp
+STEPS, WARP = MixtureStart().max_iter, VAESourceModel().frequency_warp
 SETTINGS = STEPS, WIDTH, BATCH, RATE, LEVEL, WARP
 
 

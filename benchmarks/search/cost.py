@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from sklearn_gass import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
-from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
+from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs
 
 WEIGHTS = [0.0, 0.5, 1.0, 2.0, 5.0, 10.0]
 NAME = "separator__critic_weight"
@@ -53,7 +53,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = fetch_timit_sample()
-    example = make_pair(data, timit_pairs(data)[options.pair])
+    example = make_pair(data, speaker_pairs(data)[options.pair])
     audio = AudioSeparator(SupervisedSeparator(CountedVAE(max_iter=options.epochs), random_state=0))
     grid, folds = {NAME: WEIGHTS}, StratifiedKFold(3)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 import torch
+from sklearn.base import clone
 
-from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator, VAESourceModel
-from sklearn_gass.datasets import fetch_timit_sample, make_pair, timit_pairs
+from sklearn_gass import AudioSeparator, MixtureStart, NMFSourceModel, SupervisedSeparator, VAESourceModel
+from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs
 
 
 def megabytes(thing):
@@ -29,7 +30,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = fetch_timit_sample()
-    example = make_pair(data, timit_pairs(data)[options.pair])
+    example = make_pair(data, speaker_pairs(data)[options.pair])
     seconds = sum(map(len, example.train_utterances)) / data.sample_rate
     sent = megabytes((example.train_utterances, example.train_speakers, example.mixture))
     print(f"{seconds:.0f} s of training sound. {sent:.1f} MB of waveforms travel to the worker.\n")
@@ -43,7 +44,7 @@ def main():
             trained = time.process_time() - start
             cache = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
             # one step less: the cache has the source models, but not what is learned from their mixtures
-            again = audio.set_params(separator__start_max_iter=audio.separator.start_max_iter - 1)
+            again = clone(audio).set_params(separator__start__max_iter=MixtureStart().max_iter - 1)
             start = time.process_time()
             again.fit(example.train_utterances, example.train_speakers)
             own = time.process_time() - start

@@ -95,7 +95,7 @@ def distance(separator, frames, kind):
     """Return the figures of the first table; programs take turns, since other programs slow a machine down."""
     generating, n_parts = (ATEN.mm.default, 1) if kind == "NMF" else (ATEN.addmm.default, len(separator.classes_))
     with MatrixProducts(frames.shape[1], generating) as products:
-        most = separator._infer(frames).n_iter
+        most = separator.explain(frames).n_iter
     work = sum(count * operations(shape) for shape, count in products.shapes.items())
     square = (1024, 1024, 1024, False, False, torch.float32)
     n_squares = max(round(work / operations(square)), 1)

@@ -17,11 +17,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator, VAESourceModel
+from sklearn_gass import (
+    AudioSeparator,
+    MixtureCritic,
+    MixtureStart,
+    NMFSourceModel,
+    SupervisedSeparator,
+    VAESourceModel,
+)
 from sklearn_gass.datasets import fetch_timit_sample, make_voices
 
 HERE = Path(__file__).parent
-SPARE_TRAINING = {"start_max_iter": 150, "critic_max_iter": 50}
+SPARE_TRAINING = {"start": MixtureStart(max_iter=150), "critic": MixtureCritic(max_iter=50)}
 
 
 @dataclass(frozen=True)

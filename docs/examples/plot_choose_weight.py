@@ -13,10 +13,10 @@ in turn. The true sources of the test mixture stay unseen until the end.
 #
 # Each of two synthetic voices has four utterances. Three train, and one of each voice goes into the test mixture.
 
-from sklearn_gass.datasets import make_pair, make_voices, timit_pairs
+from sklearn_gass.datasets import make_pair, make_voices, speaker_pairs
 
 data = make_voices(2, n_utterances=4, duration=1.2, random_state=0)
-example = make_pair(data, timit_pairs(data)[0])
+example = make_pair(data, speaker_pairs(data)[0])
 X, y = example.train_utterances, example.train_speakers
 
 # %%
@@ -28,7 +28,8 @@ X, y = example.train_utterances, example.train_speakers
 from sklearn_gass import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
 
 model = VAESourceModel(n_components=16, hidden_layer_sizes=(64,), batch_size=16, max_iter=40)
-audio = AudioSeparator(SupervisedSeparator(model, start_max_iter=200, critic_max_iter=150, random_state=0))
+separator = SupervisedSeparator(model, random_state=0).set_params(start__max_iter=200, critic__max_iter=150)
+audio = AudioSeparator(separator)
 search = SupervisedSeparatorCV(audio, critic_weights=[0, 1, 2, 5, 10], scoring=["sdr", "sir", "sar"], refit="sdr")
 search.fit(X, y)
 

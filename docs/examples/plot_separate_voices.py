@@ -12,10 +12,10 @@ utterances of it, and take the two apart.
 #
 # Each voice has ten utterances. One of each is held out, and these two are mixed at the same level.
 
-from sklearn_gass.datasets import make_pair, make_voices, timit_pairs
+from sklearn_gass.datasets import make_pair, make_voices, speaker_pairs
 
 data = make_voices(2, n_utterances=10, random_state=0)
-example = make_pair(data, timit_pairs(data)[0])
+example = make_pair(data, speaker_pairs(data)[0])
 len(example.train_utterances), example.mixture.shape
 
 # %%

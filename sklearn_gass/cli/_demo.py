@@ -17,7 +17,7 @@ from sklearn_gass.cli._console import CommandError, Console, text_table
 from sklearn_gass.cli._files import check_writable
 from sklearn_gass.cli._models import make_source_model
 from sklearn_gass.cli._report import write_report
-from sklearn_gass.datasets import fetch_timit_sample, make_pair, make_voices, timit_pairs
+from sklearn_gass.datasets import fetch_timit_sample, make_pair, make_voices, speaker_pairs
 from sklearn_gass.display import format_decibel, scores_html
 from sklearn_gass.metrics import BSSEval, bss_eval, ideal_ratio_mask_bound
 
@@ -104,7 +104,7 @@ def _load(choice: str, seed: int, *, download: bool) -> _Speech:
 
 
 def _speech(data: Bunch, kind: str, **remarks: str) -> _Speech:
-    pair = timit_pairs(data)[0]
+    pair = speaker_pairs(data)[0]
     example = make_pair(data, pair)
     seconds = example.mixture.size / data.sample_rate
     description = (

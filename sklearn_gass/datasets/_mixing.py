@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 
 from sklearn_gass._validation import Interval, check_wave, validate_params
 
-__all__ = ["Pair", "make_mixture", "make_pair", "timit_pairs"]
+__all__ = ["Pair", "make_mixture", "make_pair", "speaker_pairs"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _level(wave: NDArray[np.floating], name: str) -> float:
     return float(np.std(wave, dtype=np.float64))
 
 
-def timit_pairs(data: Bunch) -> list[Pair]:
+def speaker_pairs(data: Bunch) -> list[Pair]:
     """Pair every female with every male speaker and choose the utterances to mix.
 
     The test pair of two speakers is the female and the male utterance whose sample counts differ least. If several
@@ -134,8 +134,8 @@ def timit_pairs(data: Bunch) -> list[Pair]:
 
     Examples
     --------
-    >>> from sklearn_gass.datasets import make_voices, timit_pairs
-    >>> timit_pairs(make_voices(2, n_utterances=3, duration=0.5, random_state=0))
+    >>> from sklearn_gass.datasets import make_voices, speaker_pairs
+    >>> speaker_pairs(make_voices(2, n_utterances=3, duration=0.5, random_state=0))
     [Pair(first='voice1', second='voice0', train=(4, 5, 1, 2), test=(3, 0))]
     """
     speakers, sexes = np.asarray(data.speakers), np.asarray(data.sexes)
@@ -169,7 +169,7 @@ def make_pair(data: Bunch, pair: Pair) -> Bunch:
     data : Bunch
         The data set the pair was made from.
     pair : Pair
-        One of :func:`timit_pairs`.
+        One of :func:`speaker_pairs`.
 
     Returns
     -------
@@ -194,13 +194,13 @@ def make_pair(data: Bunch, pair: Pair) -> Bunch:
 
     See Also
     --------
-    timit_pairs : The list of pairs.
+    speaker_pairs : The list of pairs.
 
     Examples
     --------
-    >>> from sklearn_gass.datasets import make_pair, make_voices, timit_pairs
+    >>> from sklearn_gass.datasets import make_pair, make_voices, speaker_pairs
     >>> voices = make_voices(2, n_utterances=3, duration=0.5, random_state=0)
-    >>> example = make_pair(voices, timit_pairs(voices)[0])
+    >>> example = make_pair(voices, speaker_pairs(voices)[0])
     >>> len(example.train_utterances), example.mixture.shape, example.reference_speakers.tolist()
     (4, (8000,), ['voice1', 'voice0'])
     """

@@ -136,7 +136,7 @@ def fetch_timit_sample(
     See Also
     --------
     make_voices : Synthetic voices, where real speech cannot be had.
-    timit_pairs : The pairs and splits of the benchmark.
+    speaker_pairs : The pairs and splits of the benchmark.
 
     References
     ----------

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_gass._framing import cut_frames
+from sklearn_gass._framing import cut_frames, frame_length
 from sklearn_gass.display._levels import check_waves, peak_level
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_FRAME_SECONDS = 0.064
 _RANGE_DB = 80.0
 _MAX_COLUMNS = 1500  # more frames than a picture has pixels would cost memory and show nothing
 
@@ -126,7 +125,10 @@ def spectrograms_png(waves: Mapping[str, ArrayLike], sample_rate: int) -> bytes:
     >>> spectrograms_png({"tone": np.sin(np.arange(4000))}, sample_rate=8000)[1:4]
     b'PNG'
     """
-    figure = plot_spectrograms(waves, sample_rate)
+    return _png(plot_spectrograms(waves, sample_rate))
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # a name in a script that the font lacks is drawn as boxes; the text beside the picture has it right
@@ -140,12 +142,19 @@ def _figure_class() -> type[Figure]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("Spectrograms need matplotlib: pip install 'sklearn_gass[plots]'") from error
-    return Figure
+
+    class ShownFigure(Figure):
+        """A figure outside pyplot that notebooks show as what a cell returns."""
+
+        def _repr_png_(self) -> bytes:
+            return _png(self)
+
+    return ShownFigure
 
 
 def _power_spectrogram(wave: NDArray[np.floating], peak: float, sample_rate: int) -> NDArray[np.floating]:
     """Return powers of shape (n_frames, n_bins), at most `_MAX_COLUMNS` frames however long the waveform is."""
-    n_fft = max(2 ** round(math.log2(_FRAME_SECONDS * sample_rate)), 16)
+    n_fft = frame_length(sample_rate)
     hop = max(n_fft // 8, math.ceil(wave.size / _MAX_COLUMNS))
     window = np.hanning(n_fft + 1)[:-1].astype(wave.dtype)
     # frames far apart are cut one by one, without a padded copy of a long waveform

@@ -13,7 +13,6 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_gass._random import derive_seed, seed_if_unseeded
-from sklearn_gass._rumble import without_rumble
 from sklearn_gass._validation import (
     HasMethods,
     Interval,
@@ -26,7 +25,7 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._base import BaseSeparator
-from sklearn_gass.separation._blockwise import separate_pieces, wave_level
+from sklearn_gass.separation._blockwise import clean_frames, separate_pieces
 from sklearn_gass.separation._parameters import changed_copy, nested_acting, nested_now
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
@@ -169,7 +168,7 @@ class AudioSeparator(BaseSeparator):
             waves, y = check_utterances(self, X, y, reset=True)
             self.classes_, codes = check_labels(y, unit="utterances")
             self.stft_ = STFT() if self.stft is None else clone(self.stft)
-            frames, sources, utterances = self._analyze(waves, codes)
+            frames, sources, utterances = clean_frames(waves, codes, self.classes_, self.stft_, self.sample_rate)
             separator = clone(self._complete().separator)
             seed_if_unseeded(separator, derive_seed(self.random_state))
             # a separator that searches splits frames by utterance
@@ -177,20 +176,6 @@ class AudioSeparator(BaseSeparator):
             self.separator_ = separator.fit(frames, self.classes_[sources], **groups)
             self._remember_parameters()
         return self
-
-    def _analyze(self, waves, codes):
-        """Return the frames of all utterances, each source at unit level, with source and utterance of each frame."""
-        frames, rows = [], []
-        for code, label in enumerate(self.classes_):
-            own = np.flatnonzero(codes == code)
-            audible = [without_rumble(waves[i].astype(np.float32, copy=False), self.sample_rate) for i in own]
-            level = wave_level(np.concatenate(audible))
-            if level == 0:
-                raise ValueError(f"All utterances of source {str(label)!r} are silent.")
-            frames += [self.stft_.analyze(wave / level)[0] for wave in audible]
-            rows += own.tolist()
-        utterances = np.repeat(rows, [len(part) for part in frames])
-        return np.concatenate(frames), codes[utterances], utterances
 
     def separate(self, mixture):
         """Separate one mixture.
@@ -321,8 +306,7 @@ class AudioSeparator(BaseSeparator):
         return sources
 
     def _pieces(self, mixture):
-        audible = without_rumble(mixture, self.sample_rate)
-        return separate_pieces(self.separator_, self.stft_, mixture, audible, len(self.classes_))
+        return separate_pieces(self.separator_, self.stft_, mixture, self.sample_rate, len(self.classes_))
 
     def set_params(self, **params):
         """Set parameters, those of the separator of frames by ``separator__<name>``.

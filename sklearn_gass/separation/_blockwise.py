@@ -9,11 +9,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_gass._rumble import without_rumble
 from sklearn_gass.stft import STFT
 
 
+def clean_frames(
+    waves: Any, codes: NDArray[np.intp], labels: NDArray[Any], stft: STFT, sample_rate: int
+) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the frames of all utterances, each source at unit level, and source and utterance of each frame.
+
+    Raises
+    ------
+    ValueError
+        If all utterances of a source are silent.
+    """
+    frames, rows = [], []
+    for code, label in enumerate(labels):
+        own = np.flatnonzero(codes == code)
+        audible = [without_rumble(waves[i].astype(np.float32, copy=False), sample_rate) for i in own]
+        level = wave_level(np.concatenate(audible))
+        if level == 0:
+            raise ValueError(f"All utterances of source {str(label)!r} are silent.")
+        frames += [stft.analyze(wave / level)[0] for wave in audible]
+        rows += own.tolist()
+    utterances = np.repeat(rows, [len(part) for part in frames])
+    return np.concatenate(frames), codes[utterances], utterances
+
+
 def separate_pieces(
-    separator: Any, stft: STFT, mixture: NDArray[np.floating], audible: NDArray[np.floating], n_sources: int
+    separator: Any, stft: STFT, mixture: NDArray[np.floating], sample_rate: int, n_sources: int
 ) -> Iterator[NDArray[np.floating]]:
     """Separate a waveform piece by piece.
 
@@ -25,8 +49,8 @@ def separate_pieces(
         How frames are made.
     mixture : ndarray of shape (n_samples,)
         Waveform of any level.
-    audible : ndarray of shape (n_samples,)
-        What is to be separated of it; the rest is shared equally between the sources.
+    sample_rate : int
+        Samples per second. What lies below 20 Hz is shared equally between the sources.
     n_sources : int
         Number of sources.
 
@@ -35,6 +59,7 @@ def separate_pieces(
     piece : ndarray of shape (n_sources, n)
         Successive samples, which sum to the mixture.
     """
+    audible = without_rumble(mixture, sample_rate)
     level = wave_level(audible) / math.sqrt(n_sources)
     if level == 0:
         for block in _blocks(mixture):

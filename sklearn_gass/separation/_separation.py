@@ -49,6 +49,9 @@ class Separation:
             raise KeyError(f"No source {label!r}; the sources are {self.labels.tolist()}.")
         return self.sources[matches[0]]
 
+    def __contains__(self, label: Any) -> bool:
+        return bool(np.any(self.labels == label))
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is None:  # NumPy 1 does not know this value
             return np.asarray(self.sources, dtype=dtype)

@@ -204,9 +204,7 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         self.critic_activation = critic_activation
         self.beta_loss = beta_loss
         self.latent = latent
-        self.penalty = penalty
-        self.penalty_weight = penalty_weight
-        self.clip_value = clip_value
+        self.penalty, self.penalty_weight, self.clip_value = penalty, penalty_weight, clip_value
         self.n_critic = n_critic
         self.reconstruction_weight = reconstruction_weight
         self.n_reconstruction = n_reconstruction

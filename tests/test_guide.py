@@ -1,0 +1,49 @@
+"""The code of the guide runs."""
+
+import importlib
+import re
+import textwrap
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.exceptions import SkipTestWarning
+
+from sklearn_gass.metrics import si_sdr
+
+GUIDE = Path(__file__).parents[1] / "docs" / "guide"
+
+
+def code_blocks(page):
+    """Return the Python code of a page in one piece."""
+    text = (GUIDE / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text, re.MULTILINE)
+    return "\n".join(map(textwrap.dedent, blocks))
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """What the page on extending defines and makes, as the module of a user."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "extending_page.py").write_text(code_blocks("extending.rst"), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkipTestWarning)  # of the check that needs SCIPY_ARRAY_API
+        patch.syspath_prepend(str(folder))
+        yield vars(importlib.import_module("extending_page"))
+
+
+def test_a_source_model_of_one_s_own_separates(extended):
+    references, mixture = extended["references"], extended["mixture"]
+    separated = si_sdr(references, np.asarray(extended["audio"].separate(mixture))).mean()
+    assert separated > si_sdr(references, np.stack([mixture] * 2)).mean() + 1
+
+
+def test_a_start_a_critic_and_a_mask_of_one_s_own_take_part(extended):
+    voices, mixture = extended["voices"], extended["mixture"]
+    np.testing.assert_allclose(voices.sources.sum(0), mixture, atol=1e-4)
+    assert not np.allclose(voices.sources, extended["audio"].separate(mixture).sources, atol=1e-2)
+
+
+def test_parameters_of_a_critic_of_one_s_own_nest(extended):
+    assert extended["separator"].critic.threshold == 0.2
