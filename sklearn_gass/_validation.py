@@ -214,7 +214,13 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
 
 
 def undo_fit(estimator: BaseEstimator, before: dict[str, Any], error: BaseException) -> None:
-    """Give an estimator back its state before a fit that an error or an interruption ended."""
-    kept = estimator.get_params(deep=False) if isinstance(error, Exception) else before
-    vars(estimator).clear()
-    vars(estimator).update({name: value for name, value in before.items() if name in kept})
+    """Take back what a fit has learned before an error or an interruption ended it."""
+    state = vars(estimator)
+    for name in [name for name in state if _is_learned(name)]:
+        del state[name]
+    if not isinstance(error, Exception):
+        state.update({name: value for name, value in before.items() if _is_learned(name)})
+
+
+def _is_learned(name: str) -> bool:
+    return name.endswith("_") or name in ("_n_features_out", "_trained_params")

@@ -289,10 +289,10 @@ class TestParameters:
         assert not hasattr(separator.source_model, "components_")
         assert separator.source_model.random_state is None
 
-    def test_default_model_is_nmf(self, make_sources, seed):
+    def test_default_model_is_the_best_of_the_table(self, make_sources, seed):
         data = make_sources(2)
-        separator = SupervisedSeparator(random_state=seed).fit(data.X, data.y)
-        assert [type(model) for model in separator.source_models_] == [NMFSourceModel] * 2
+        separator = SupervisedSeparator(start="source", critic=None, random_state=seed).fit(data.X, data.y)
+        assert [type(model) for model in separator.source_models_] == [VAESourceModel] * 2
 
     @pytest.mark.parametrize(
         "parameter",

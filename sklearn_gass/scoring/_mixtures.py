@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_gass._validation import check_same_labels, check_wave
@@ -104,8 +105,7 @@ def make_frame_mixtures(
     >>> mixture.shape, references.shape
     ((1, 4), (2, 1, 4))
     """
-    frames = np.asarray(X)
-    frames = frames if frames.dtype == np.float32 else frames.astype(np.float64)
+    frames = check_array(X, dtype=[np.float64, np.float32])
     by_source = _rows_by_source(y, labels, unit="frames")
     n_frames = min(map(len, by_source.values()))
     references = np.stack([frames[rows[:n_frames]] for rows in by_source.values()])
@@ -115,6 +115,8 @@ def make_frame_mixtures(
 
 
 def _rows_by_source(y: ArrayLike, labels: ArrayLike | None, *, unit: str) -> dict[Any, NDArray[np.intp]]:
+    if y is None:
+        raise ValueError("A score requires y, the source of each recording, but y is None.")
     names = column_or_1d(y)
     known = np.unique(names) if labels is None else np.asarray(labels)
     check_same_labels(np.unique(names).tolist(), known.tolist(), unit=unit)
