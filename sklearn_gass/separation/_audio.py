@@ -24,15 +24,15 @@ from sklearn_gass._validation import (
     is_ragged,
 )
 from sklearn_gass.scoring import SeparationScorer
-from sklearn_gass.separation._base import BaseSeparator
 from sklearn_gass.separation._blockwise import clean_frames, separate_pieces
-from sklearn_gass.separation._parameters import changed_copy, nested_acting, nested_now
+from sklearn_gass.separation._owner import SeparatorOwner
+from sklearn_gass.separation._parameters import nested_now
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 from sklearn_gass.stft import STFT
 
 
-class AudioSeparator(BaseSeparator):
+class AudioSeparator(SeparatorOwner):
     """Separate waveforms: frames, source models, masks and resynthesis in one estimator.
 
     One sample is one utterance, so scikit-learn's plain splitters keep utterances whole. Levels do not matter: each
@@ -308,28 +308,8 @@ class AudioSeparator(BaseSeparator):
     def _pieces(self, mixture):
         return separate_pieces(self.separator_, self.stft_, mixture, self.sample_rate, len(self.classes_))
 
-    def set_params(self, **params):
-        """Set parameters, those of the separator of frames by ``separator__<name>``.
-
-        Parameters
-        ----------
-        **params : dict
-            New values.
-
-        Returns
-        -------
-        self : AudioSeparator
-            The separator itself.
-        """
-        if self.separator is None and any(name.startswith("separator__") for name in params):
-            self.separator = SupervisedSeparator()
-        return super().set_params(**params)
-
-    def _complete(self):
-        return changed_copy(self, {"separator": SupervisedSeparator()} if self.separator is None else {})
-
     def _acting(self):
-        return {"sample_rate"} | nested_acting(self._complete().separator)
+        return {"sample_rate"} | super()._acting()
 
     def _with(self, changes):
         separator = nested_now(self.separator_, changes)

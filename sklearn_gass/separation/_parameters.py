@@ -57,11 +57,6 @@ class TrainedParameters:
         return self._with({**self._changes(), **(outer or {})})
 
 
-def nested_acting(separator: Any) -> set[str]:
-    """Return the names that parameters of a nested separator have for its owner, if they act at separation."""
-    return {f"separator__{name}" for name in separator._acting()} if isinstance(separator, TrainedParameters) else set()
-
-
 def nested_now(separator: Any, changes: dict[str, Any]) -> Any:
     """Return the fitted separator inside another one, with what was set since `fit` in either of them."""
     own = {name.removeprefix("separator__"): value for name, value in changes.items() if "__" in name}

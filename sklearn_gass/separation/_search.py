@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Memory
 from sklearn import config_context, get_config
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedGroupKFold
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
@@ -30,34 +30,32 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer
 from sklearn_gass.separation._audio import AudioSeparator
-from sklearn_gass.separation._base import BaseSeparator
 from sklearn_gass.separation._folds import make_folds
-from sklearn_gass.separation._parameters import changed_copy, nested_acting, nested_now
+from sklearn_gass.separation._owner import SeparatorOwner
+from sklearn_gass.separation._parameters import nested_now
 from sklearn_gass.separation._separator import SupervisedSeparator
 
 
-class SupervisedSeparatorCV(BaseSeparator):
+class SupervisedSeparatorCV(SeparatorOwner):
     """Separator that chooses λ, and the mask exponent if asked to, by cross-validation on its training data.
 
-    Both act at separation and not in training. So everything is trained once per fold, however many values are tried,
-    and once more on all data: with three folds and two sources 8 source models, where a plain grid search over six
-    values trains 38. It is scikit-learn's `GridSearchCV` on a cache that holds what was trained on each fold, in a
-    temporary folder unless the separator has a `memory`. Its scores are those of the plain grid search.
+    Both act at separation. So everything is trained once per fold, however many values are tried, and once more on all
+    data: with three folds and two sources 8 source models, where a plain grid search over six values trains 38. It is
+    scikit-learn's `GridSearchCV` on a cache of what each fold trained, in a temporary folder unless the separator has a
+    `memory`, and has the same scores.
 
     Parameters
     ----------
     separator : SupervisedSeparator, AudioSeparator or None, default=None
-        What to choose for; ``None`` means ``SupervisedSeparator()``. With an `AudioSeparator` around a
-        `SupervisedSeparator`, rows are utterances, and scores are those of waveforms. An `AudioSeparator` may also be
-        put around this estimator, which then chooses by frames of magnitudes.
+        What to choose for; ``None`` means ``SupervisedSeparator()``. With an `AudioSeparator` rows are utterances, and
+        scores those of waveforms. An `AudioSeparator` around this estimator lets it choose by frames.
     critic_weights : array-like of float, default=(0.0, 1.0, 2.0, 5.0, 10.0)
         Values of λ to try.
     mask_exponents : array-like of float or None, default=None
         Values of the mask exponent to try with each λ; ``None`` keeps that of the separator.
     cv : int, splitter, iterable of (train, test) or None, default=None
-        Folds. An int, or ``None`` for 3 or as many as the rarest source allows, makes folds of whole groups if `fit` is
-        given groups, and otherwise blocks of consecutive rows of each source. Nothing is shuffled: neighbouring frames
-        are nearly alike, so that shuffled ones would be held out beside their twins.
+        Folds. An int, or ``None`` for up to 3, makes folds of whole groups if `fit` is given groups, and otherwise
+        blocks of consecutive rows of each source: neighbouring frames are too alike to be shuffled.
     scoring : str, list of str, tuple of str, callable or None, default=None
         What to choose by: names of metrics or any scorer of :mod:`sklearn_gass.scoring`; ``None`` asks the separator's
         own `score`, which is the signal-to-distortion ratio of frames or SI-SDR of waveforms.
@@ -203,12 +201,12 @@ class SupervisedSeparatorCV(BaseSeparator):
 
     @available_if(lambda self: self._holds_waves)
     def separate_blocks(self, mixture):
-        """Separate one mixture piece by piece, as :meth:`AudioSeparator.separate_blocks` does.
+        """Separate one mixture piece by piece, if this is around an `AudioSeparator`.
 
         Parameters
         ----------
         mixture : array-like of shape (n_samples,)
-            Waveform; there is this method only around an `AudioSeparator`.
+            Waveform.
 
         Returns
         -------
@@ -240,8 +238,9 @@ class SupervisedSeparatorCV(BaseSeparator):
             What scikit-learn's metadata routing asks for.
         """
         splitter = StratifiedGroupKFold() if self.cv is None or isinstance(self.cv, Integral) else self.cv
-        mapping = MethodMapping().add(caller="fit", callee="split")
-        return MetadataRouter(owner=self).add(splitter=splitter, method_mapping=mapping)
+        return MetadataRouter(owner=self).add(
+            splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split")
+        )
 
     @property
     def _holds_waves(self):
@@ -254,9 +253,6 @@ class SupervisedSeparatorCV(BaseSeparator):
     def _check(self, X, y="no_validation", *, reset):
         check = check_utterances if self._holds_waves else check_frames
         return check(self, X, y, reset=reset)
-
-    def _complete(self):
-        return changed_copy(self, {"separator": SupervisedSeparator()} if self.separator is None else {})
 
     def _make_separator(self):
         """Return an unfitted separator with a seed."""
@@ -272,43 +268,36 @@ class SupervisedSeparatorCV(BaseSeparator):
 
     def _grid(self, separator):
         """Return the values to try by parameter, after checking them."""
-        grid = {f"{self._prefix}critic_weight": list(self.critic_weights)}
-        if self.mask_exponents is not None:
-            grid[f"{self._prefix}mask_exponent"] = list(self.mask_exponents)
-        for name, values in grid.items():
-            if not values:
-                raise ValueError(f"There is no value of {name} to try.")
-            for value in values:
-                candidate = clone(separator).set_params(**{name: value})
-                (candidate.separator if self._holds_waves else candidate)._validate_params()
+        tried = {"critic_weight": self.critic_weights, "mask_exponent": self.mask_exponents}
+        grid = {f"{self._prefix}{name}": list(values) for name, values in tried.items() if values is not None}
+        for params in ParameterGrid(grid):
+            candidate = clone(separator).set_params(**params)
+            (candidate.separator if self._holds_waves else candidate)._validate_params()
         return grid
 
     def _groups_to_split(self, X, groups):
-        if groups is None:
-            return None
-        check_consistent_length(X, groups)
-        if get_config()["enable_metadata_routing"]:
-            return process_routing(self, "fit", groups=groups).splitter.split.get("groups")
+        if groups is not None:
+            check_consistent_length(X, groups)
+            if get_config()["enable_metadata_routing"]:
+                return process_routing(self, "fit", groups=groups).splitter.split.get("groups")
         return groups
 
     def _scorer(self):
         """Return the scorer, ``None`` for the separator's own, after checking that it has the metric that chooses."""
         scorer = None if self.scoring is None else get_scorer(self.scoring)
-        if isinstance(scorer, SeparationScorer):
-            self._check_metric([scorer.metrics] if isinstance(scorer.metrics, str) else scorer.metrics)
-        elif scorer is None:
-            self._check_metric(["score"])
+        if scorer is None or isinstance(scorer, SeparationScorer):
+            self._check_refit(["score"] if scorer is None else np.atleast_1d(scorer.metrics).tolist())
         return scorer
 
-    def _check_metric(self, names):
+    def _check_refit(self, names):
         if isinstance(self.refit, str) and self.refit not in names:
-            raise ValueError(f"refit={self.refit!r} is none of the metrics {list(names)}.")
+            raise ValueError(f"refit={self.refit!r} is none of the metrics {names}.")
 
     def _metric(self, results):
         """Return the name of the metric that chooses, or the first one if a function does."""
         names = [key.removeprefix("rank_test_") for key in results if key.startswith("rank_test_")]
         if names != ["score"]:
-            self._check_metric(names)
+            self._check_refit(names)
         return self.refit if self.refit in names else names[0]
 
     def _choose(self, results):
@@ -316,12 +305,8 @@ class SupervisedSeparatorCV(BaseSeparator):
             if name.startswith("mean_test_") and np.isnan(means).any():
                 worst = results["params"][int(np.isnan(means).argmax())]
                 raise ValueError(f"The scorer gave no number ({name.removeprefix('mean_test_')}) for {worst}.")
-        if callable(self.refit):
-            return int(self.refit(results))
-        return int(results[f"rank_test_{self._metric(results)}"].argmin())
-
-    def _acting(self):
-        return nested_acting(self._complete().separator)
+        choose = self.refit if callable(self.refit) else lambda r: r[f"rank_test_{self._metric(r)}"].argmin()
+        return int(choose(results))
 
     def _with(self, changes):
         return nested_now(self.separator_, changes)
