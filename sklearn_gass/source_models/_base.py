@@ -143,8 +143,8 @@ class BaseSourceModel(
             Seed of this draw; ``None`` falls back to the model's `random_state`.
         output_noise : bool, default=True
             Draw from the output distribution around each generated frame; ``False`` returns its mean, which is
-            smoother than any real frame. The distribution is the empirical one: quotients of training frames and their
-            reconstructions, taken from frames about as loud.
+            smoother than any real frame. The distribution is the empirical one of each bin: quotients of training
+            frames and their reconstructions, pooled over frames about as loud.
         spread : float, default=0.5
             How far latents scatter around the codes of training frames, in standard deviations of the encoder's
             posteriors. 0 stays at the codes; 1 draws more varied and less natural frames. Models without such
@@ -174,19 +174,29 @@ class BaseSourceModel(
         return frames.mul_(self.scale_).numpy()
 
     def _set_residuals(self, frames: torch.Tensor, reconstruction: torch.Tensor) -> None:
-        """Keep the quotients of training frames and their reconstruction, from quiet to loud."""
+        """Keep how frames scatter around their reconstruction, in groups from quiet to loud.
+
+        The quotients of a group's frames and reconstructions are sorted in each bin. That keeps their distribution, and
+        no row belongs to a frame any more.
+        """
         order = torch.argsort(reconstruction.sum(1))
-        residuals = (frames + _FLOOR) / (reconstruction + _FLOOR)
-        self.residuals_ = residuals[order].clamp_(max=_LARGEST_RESIDUAL).cpu().numpy().astype(np.float16)
+        residuals = ((frames + _FLOOR) / (reconstruction + _FLOOR))[order].clamp_(max=_LARGEST_RESIDUAL)
+        groups = [group.sort(dim=0).values for group in residuals.tensor_split(_n_groups(len(residuals)))]
+        self.residuals_ = torch.cat(groups).cpu().numpy().astype(np.float16)
         self.residual_levels_ = reconstruction.mean(1)[order].cpu().numpy()
 
     def _draw_residuals(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Draw for each frame a residual of a training frame about as loud."""
+        """Draw for each bin of each frame a residual of the group that is about as loud."""
+        n_rows = len(self.residuals_)
+        bounds = torch.tensor([len(part) for part in torch.arange(n_rows).tensor_split(_n_groups(n_rows))]).cumsum(0)
         places = torch.searchsorted(torch.tensor(self.residual_levels_, dtype=frames.dtype), frames.mean(1))
-        reach = max(1, round(_RESIDUAL_REACH * len(self.residuals_)))
+        reach = max(1, round(_RESIDUAL_REACH * n_rows))
         places += torch.randint(-reach, reach + 1, places.shape, generator=generator)
-        rows = places.clamp_(0, len(self.residuals_) - 1).numpy()
-        return torch.tensor(self.residuals_[rows], dtype=frames.dtype)
+        groups = torch.searchsorted(bounds, places.clamp_(0, n_rows - 1), right=True)
+        sizes = torch.diff(bounds, prepend=torch.zeros(1, dtype=bounds.dtype))[groups]
+        within = (torch.rand(frames.shape, generator=generator) * sizes[:, None]).long()
+        rows = (bounds[groups] - sizes)[:, None] + within
+        return torch.tensor(np.take_along_axis(self.residuals_, rows.numpy(), axis=0), dtype=frames.dtype)
 
     def transform(self, X):
         """Find the latents that explain each frame best.
@@ -286,3 +296,8 @@ N_KEPT = 1000  # training frames whose codes and residuals are kept for `sample`
 _FLOOR = 1e-3  # in units of the mean magnitude, keeps the residuals of silent bins bounded
 _LARGEST_RESIDUAL = 6e4  # fits into half precision
 _RESIDUAL_REACH = 0.02  # share of the kept frames, on either side, that count as about as loud
+_GROUP = 40  # frames whose residuals are pooled
+
+
+def _n_groups(n_rows: int) -> int:
+    return max(1, n_rows // _GROUP)

@@ -81,8 +81,8 @@ class VAESourceModel(BaseAutoencoderSourceModel):
     codes_ : ndarray of shape (n_kept, n_codes)
         Output of the encoder for up to 1,000 training frames. `sample` draws latents around them.
     residuals_ : ndarray of shape (n_kept, n_bins)
-        These frames divided by their reconstruction, sorted from quiet to loud. `sample` takes its output noise from
-        them.
+        The output noise of `sample`: quotients of up to 1,000 training frames and their reconstruction, sorted in each
+        bin within groups of frames about as loud, so that no row belongs to a frame.
     residual_levels_ : ndarray of shape (n_kept,)
         Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
     scale_ : float
