@@ -29,6 +29,15 @@ def check_signals(signals: ArrayLike, name: str) -> NDArray[np.float64]:
     return array
 
 
+def unit_peak(signals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return signals divided by their peaks, silence as it is.
+
+    Ratios do not depend on scale, but squares of very loud or quiet samples would leave the range of floats.
+    """
+    peaks: NDArray[np.float64] = np.abs(signals).max(axis=-1, keepdims=True)
+    return np.divide(signals, peaks, out=np.zeros_like(signals), where=peaks > 0)
+
+
 def as_estimates(mixture: ArrayLike, references: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mixture as the estimate of every reference."""
     mixed = check_signals(mixture, "mixture")

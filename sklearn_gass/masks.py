@@ -133,7 +133,8 @@ def apply_masks(mixture: ArrayLike, masks: ArrayLike) -> NDArray[np.inexact]:
     whole, shares = np.asarray(mixture), np.asarray(masks)
     if shares.ndim == 0 or shares.shape[1:] != whole.shape:
         raise ValueError(f"masks must have shape (n_sources, *{whole.shape}) for this mixture, got {shares.shape}.")
-    return shares * whole
+    sources: NDArray[np.inexact] = shares * whole
+    return sources
 
 
 def _check_estimates(estimates: ArrayLike) -> NDArray[np.floating]:
@@ -153,4 +154,5 @@ def _check_estimates(estimates: ArrayLike) -> NDArray[np.floating]:
 
 def _sum_in_any_order(weights: NDArray[np.floating]) -> NDArray[np.floating]:
     """Sum over sources so that rounding does not depend on their order, as it does otherwise from three on."""
-    return (np.sort(weights, axis=0) if len(weights) > 2 else weights).sum(axis=0)
+    total: NDArray[np.floating] = (np.sort(weights, axis=0) if len(weights) > 2 else weights).sum(axis=0)
+    return total

@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_gass._signals import as_estimates, check_pair, first_silent
+from sklearn_gass._signals import as_estimates, check_pair, first_silent, unit_peak
 from sklearn_gass.masks import apply_masks, ideal_ratio_masks
 from sklearn_gass.stft import STFT
 
@@ -106,20 +106,12 @@ def si_sdr(references: ArrayLike, estimates: ArrayLike) -> NDArray[np.float64]:
     >>> print(si_sdr(reference, [1.1, 0.9, 1.1, 0.9]).round(2), si_sdr(reference, [2.2, 1.8, 2.2, 1.8]).round(2))
     20.0 20.0
     """
-    true, guess = check_pair(references, estimates)
-    # the ratio does not depend on scale, but squares of very loud or quiet samples would leave the range of floats
-    true = true / np.abs(true).max(axis=-1, keepdims=True)
-    loudest = np.abs(guess).max(axis=-1, keepdims=True)
-    guess = np.divide(guess, loudest, out=np.zeros_like(guess), where=loudest > 0)
+    true, guess = map(unit_peak, check_pair(references, estimates))
     scale = (true * guess).sum(axis=-1, keepdims=True) / (true * true).sum(axis=-1, keepdims=True)
     target = scale * true
-    distortion = guess - target
-    target_energy = (target * target).sum(axis=-1)
-    distortion_energy = (distortion * distortion).sum(axis=-1)
-    with np.errstate(divide="ignore"):
-        # infinite where the distortion is zero; a target of zero stays minus infinity whatever the distortion
-        difference = np.log10(target_energy) - np.where(target_energy > 0, np.log10(distortion_energy), 0.0)
-    return 10 * difference
+    level = _level(target)
+    # a target of zero stays minus infinity whatever the distortion
+    return level - np.where(np.isneginf(level), 0.0, _level(guess - target))
 
 
 def si_sdr_improvement(references: ArrayLike, estimates: ArrayLike, mixture: ArrayLike) -> NDArray[np.float64]:
@@ -211,7 +203,7 @@ def bss_eval(references: ArrayLike, estimates: ArrayLike) -> BSSEval:
         warnings.simplefilter("ignore", DeprecationWarning)
         from mir_eval.separation import bss_eval_sources
 
-        sdr, sir, sar, _ = bss_eval_sources(true, guess, compute_permutation=False)
+        sdr, sir, sar, _ = bss_eval_sources(unit_peak(true), unit_peak(guess), compute_permutation=False)
     return BSSEval(sdr, sir, sar)
 
 
@@ -292,7 +284,16 @@ def ideal_ratio_mask_bound(sources: ArrayLike, stft: STFT | None = None, exponen
     true, _ = check_pair(sources, sources)
     if true.ndim != 2:
         raise ValueError(f"sources must have shape (n_sources, n_samples), got {true.shape}.")
+    true = true / np.abs(true).max()  # spectra add up many samples, which may leave the range of floats
     transform = STFT() if stft is None else stft
     masks = ideal_ratio_masks(np.stack([transform.analyze(source)[0] for source in true]), exponent)
     magnitudes, phase = transform.analyze(true.sum(axis=0))
     return bss_eval(true, transform.synthesize(apply_masks(magnitudes, masks), phase, true.shape[-1]))
+
+
+def _level(signals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return energies in dB; those of faint signals do not underflow, and silence has minus infinity."""
+    peaks, energies = np.abs(signals).max(axis=-1), np.square(unit_peak(signals)).sum(axis=-1)
+    with np.errstate(divide="ignore"):
+        level: NDArray[np.float64] = 20 * np.log10(peaks) + 10 * np.log10(energies)
+    return level

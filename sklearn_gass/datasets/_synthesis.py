@@ -87,7 +87,8 @@ def speak(voice: Voice, n_samples: int, sample_rate: int, rng: RandomState) -> N
     source = _glottal_source(voice, score, times, sample_rate, rng)
     wave = _resonate(source, score.formants, sample_rate) + _unvoiced(voice, score, n_samples, sample_rate, rng)
     wave += _NOISE_FLOOR * np.abs(wave).max() * rng.standard_normal(n_samples)
-    return (wave * (_PEAK / np.abs(wave).max())).astype(np.float32)
+    scaled: NDArray[np.float32] = (wave * (_PEAK / np.abs(wave).max())).astype(np.float32)
+    return scaled
 
 
 def _compose(voice: Voice, n_steps: int, rng: RandomState) -> _Score:
@@ -148,7 +149,7 @@ def _glottal_source(voice: Voice, score: _Score, times: _Wave, sample_rate: int,
     harmonics = np.arange(1, max(2, int(0.5 * sample_rate / pitch.max())))
     phase = np.linspace(0, 1, 1025)
     period = np.sin(2 * np.pi * np.outer(phase, harmonics)) @ harmonics ** -float(voice.tilt)
-    source = np.interp(cycles % 1.0, phase, period / period.std())
+    source: NDArray[np.float64] = np.interp(cycles % 1.0, phase, period / period.std())
     source += voice.breath * rng.standard_normal(len(times)) * (1 + np.cos(2 * np.pi * cycles))
     return source * np.interp(times, np.arange(n_steps), score.voicing)
 

@@ -253,6 +253,7 @@ def _read_sphere(path: Path) -> NDArray[np.float32]:
     """Read one recording and hold it against the sample count in its header."""
     import soundfile
 
+    wave: NDArray[np.float32]
     try:
         wave, sample_rate = soundfile.read(path, dtype="float32")
     except soundfile.LibsndfileError as error:

@@ -19,7 +19,7 @@ Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """From points (n, d) and the problems (n,) they belong to, to values (n,) and gradients (n, d)."""
 
 _MEMORY = 8
-_ROW_BLOCK = 16  # in multiples of this, matrix and vector kernels give a row the same bits in every batch
+_ROW_BLOCK = 32  # so many rows of any width fill whole vectors, so kernels round a row alike in every batch
 _SUFFICIENT_DECREASE = 1e-4
 _SHRINK = 0.3
 _SHORTEST_STEP = 1e-4
