@@ -1,0 +1,90 @@
+"""Signals that end the program: Ctrl-C, SIGTERM, SIGHUP, and Ctrl-Break on Windows."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+PROGRAM = "sklearn-gass"
+
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
+
+class Signals:
+    """What a signal does: end the process at once while libraries load, raise KeyboardInterrupt while work is done.
+
+    A process that has not been taken over keeps its own handlers.
+
+    Attributes
+    ----------
+    received : int
+        Number of the last signal, 0 before any.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._working = True
+        self._held = False
+
+    def take_over(self) -> None:
+        """Handle all signals that are not ignored, as those of a process started with ``nohup`` or ``&`` are."""
+        self._working = False
+        for number in _ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+
+    def begin_work(self) -> None:
+        """Let signals raise KeyboardInterrupt from now on, since there may be something to clean up."""
+        self._working = True
+
+    def end_work(self) -> None:
+        """Let signals end the process in silence from now on, since its work is done."""
+        for number in _ENDING:
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, signal.SIG_DFL)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal came whose exception some library has swallowed."""
+        if self.received and not self._held:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep signals back until the block has ended."""
+        outer, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = outer
+        self.check()
+
+    @contextmanager
+    def let_through(self) -> Iterator[None]:
+        """Let signals act in this part of a block that holds them."""
+        self._held = False
+        try:
+            self.check()
+            yield
+        finally:
+            self._held = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        if not self._working:
+            with suppress(OSError):
+                os.write(2, f"{PROGRAM}: error: {ending(number)}.\n".encode())
+            os._exit(128 + number)
+        if not self._held:
+            # by a call, since a training loop takes what a raise statement throws for a callback's wish to stop early
+            signal.default_int_handler(number, frame)
+
+
+def ending(number: int) -> str:
+    """Return the word for what a signal did."""
+    return "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+
+
+signals = Signals()
