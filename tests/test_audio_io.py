@@ -186,9 +186,7 @@ class TestDamage:
     def test_garbage_is_refused_whatever_its_name(self, tmp_path, suffix, content):
         path = tmp_path / f"a.{suffix}"
         path.write_bytes(content)
-        with pytest.raises(
-            ValueError, match=r"Audio file .*a\.\w* (is damaged|is no sound file|is trunc)"
-        ):
+        with pytest.raises(ValueError, match=r"Audio file .*a\.\w* (is damaged|is no sound file|is trunc)"):
             load_audio(path)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

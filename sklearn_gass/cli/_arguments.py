@@ -5,22 +5,24 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 from sklearn_gass import __version__
+from sklearn_gass.cli._console import Console
 from sklearn_gass.cli._models import MODELS
 from sklearn_gass.cli._signals import PROGRAM
-from sklearn_gass.cli._streams import visible
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None, console: Console) -> argparse.Namespace:
     """Return the arguments of a command, with its name as ``command``; help and wrong usage end with SystemExit."""
-    parser = _Parser(prog=PROGRAM, description="Separate sound sources with generative models.")
+    parser_class = _parser_class(console)
+    parser = parser_class(prog=PROGRAM, description="Separate sound sources with generative models.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    common = _Parser(add_help=False)
+    common = parser_class(add_help=False)
     common.add_argument("-q", "--quiet", action="store_true", help="no progress bars, no notices")
     for name, (text, add_arguments) in _COMMANDS.items():
         description = f"{text[0].upper()}{text[1:]}."
@@ -28,9 +30,15 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        super().error(visible(message))  # argparse repeats some arguments as they are
+def _parser_class(console: Console) -> type[argparse.ArgumentParser]:
+    """Return a parser that prints as commands do: argparse would steer terminals, and hide that nothing is printed."""
+
+    class Parser(argparse.ArgumentParser):
+        def _print_message(self, message: str, file: Any = None) -> None:
+            say = console.result if file is sys.stdout else console.complain
+            say(*message.splitlines())
+
+    return Parser
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -57,11 +58,19 @@ class Console:
     def notice(self, text: str) -> None:
         """Tell something worth knowing."""
         if not self.quiet:
-            self._without_bar(lambda: _complain(text))
+            self._without_bar(lambda: self.complain(text))
 
     def error(self, text: str) -> None:
         """State what went wrong."""
-        _complain(f"{PROGRAM}: error: {one_line(text)}")
+        self.complain(f"{PROGRAM}: error: {one_line(text)}")
+
+    def complain(self, *lines: str) -> None:
+        """Print lines on standard error, if that can be written."""
+        try:
+            for line in lines:
+                write_line(sys.stderr, line)
+        except (OSError, ValueError):
+            silence(sys.stderr)
 
     def finish(self) -> int:
         """Empty both streams and return the exit status: 1 if results could not be printed."""
@@ -106,14 +115,16 @@ class Console:
             bar.close()
 
     @contextmanager
-    def logging(self) -> Iterator[None]:
-        """Show what the library logs as notices."""
+    def listening(self) -> Iterator[None]:
+        """Show what the library logs, and the warnings of all libraries, as notices."""
         logger = logging.getLogger("sklearn_gass")
         handler, level = _NoticeHandler(self), logger.level
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_, **__: self.notice(one_line(str(message)))
+                yield
         finally:
             logger.removeHandler(handler)
             logger.setLevel(level)
@@ -148,13 +159,6 @@ class _NoticeHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._console.notice(record.getMessage())
-
-
-def _complain(line: str) -> None:
-    try:
-        write_line(sys.stderr, line)
-    except (OSError, ValueError):
-        silence(sys.stderr)
 
 
 def text_table(rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ def run_command(argv: Sequence[str] | None) -> int:
     open_missing_streams()
     console = Console()
     try:
-        args = parse_arguments(argv)
+        args = parse_arguments(argv, console)
     except SystemExit as stop:
         unprinted = console.finish()
         raise SystemExit(stop.code or unprinted) from None
@@ -31,10 +31,11 @@ def run_command(argv: Sequence[str] | None) -> int:
 def _run(args: argparse.Namespace, console: Console) -> int:
     """Return the exit status of a command after stating what went wrong, if anything did."""
     try:
-        with console.logging():
+        with console.listening():
             command = import_module(f"sklearn_gass.cli._{args.command}")
             signals.begin_work()
             command.run(args, console)
+            signals.check()
             signals.end_work()
     except BaseException as error:
         signals.end_work()
@@ -61,7 +62,5 @@ def _sentence(error: BaseException) -> str | None:
     if isinstance(error, CommandError):
         return str(error)
     if isinstance(error, ImportError):
-        return (
-            f"A library cannot be loaded ({error}). This installs all that is needed: pip install 'sklearn_gass[cli]'"
-        )
+        return f"A library cannot be loaded ({error}). All that is needed: pip install 'sklearn_gass[cli]'"
     return None

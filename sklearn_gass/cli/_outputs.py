@@ -60,6 +60,7 @@ def staged(folder: Path) -> Iterator[Path]:
                 with _writing_to(folder):
                     with signals.let_through():
                         yield scratch
+                    signals.check()
                     for path in sorted(scratch.iterdir()):
                         os.replace(path, folder / path.name)
             finally:

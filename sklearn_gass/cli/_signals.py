@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -35,6 +36,7 @@ class Signals:
         for number in _ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+        sys.unraisablehook = self._report_unraisable
 
     def begin_work(self) -> None:
         """Let signals raise KeyboardInterrupt from now on, since there may be something to clean up."""
@@ -47,8 +49,8 @@ class Signals:
                 signal.signal(number, signal.SIG_DFL)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal came whose exception some library has swallowed."""
-        if self.received and not self._held:
+        """Raise KeyboardInterrupt if a signal was kept back, or some library has swallowed its exception."""
+        if self.received:
             raise KeyboardInterrupt
 
     @contextmanager
@@ -80,6 +82,11 @@ class Signals:
         if not self._held:
             # by a call, since a training loop takes what a raise statement throws for a callback's wish to stop early
             signal.default_int_handler(number, frame)
+
+    def _report_unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        # where C calls Python, as to read a file, an exception cannot pass: the next `check` raises it again
+        if not (self.received and issubclass(unraisable.exc_type, KeyboardInterrupt)):
+            sys.__unraisablehook__(unraisable)
 
 
 def ending(number: int) -> str:

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_gass import AudioSeparator
-from sklearn_gass.audio_io import resample, save_audio
+from sklearn_gass.audio_io import audio_info, resample, save_audio
 from sklearn_gass.cli._console import stated
 from sklearn_gass.cli._recordings import read_recording
 
 SHOWN_SECONDS = 300.0
+
+# Encodings of mixtures that sources keep, and the peaks that each holds well; others are chosen by what is in a source
+_KEPT = {"PCM_24": (1e-3, 1.0), "PCM_32": (1e-3, 1.0), "FLOAT": (0.0, math.inf)}
 
 
 class Written(NamedTuple):
@@ -60,13 +63,15 @@ def write_sources(audio: AudioSeparator, mixture: Path, folder: Path) -> Written
     """
     labels = [str(label) for label in audio.classes_]
     names = [f"{label}.wav" for label in labels]
+    with stated():
+        own = audio_info(mixture).subtype
     with ExitStack() as stack:
         parts = [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in labels]
         beginning, n_samples, rate = _separate(audio, mixture, parts)
         shown = {"mixture": beginning}
         for label, name, part in zip(labels, names, parts, strict=True):
             source = resample(_read(part, beginning.dtype), audio.sample_rate, rate)[:n_samples]
-            save_audio(folder / name, source, rate)
+            save_audio(folder / name, source, rate, subtype=_subtype(own, source))
             shown[label] = source[: beginning.size].copy()
             del source  # before the next one is read
     return Written(names, shown, rate, is_cut=beginning.size < n_samples)
@@ -101,3 +106,9 @@ def _separate(
 def _read(part: IO[bytes], dtype: np.dtype[Any]) -> NDArray[np.floating]:
     part.seek(0)
     return np.frombuffer(part.read(), dtype)
+
+
+def _subtype(own: str, source: NDArray[np.floating]) -> str | None:
+    """Return the mixture's own encoding if it suits a source, else None for the one that does."""
+    least, most = _KEPT.get(own, (math.inf, 0.0))
+    return own if least <= max(source.max(), -source.min()) <= most else None

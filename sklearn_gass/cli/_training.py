@@ -48,10 +48,10 @@ def train(
     sample_rate = _common_rate(everything)
     tell_channels(everything, console)
     description = ", ".join(f"{label} ({_describe(group)})" for label, group in recordings.items())
-    console.notice(f"Training on {description}. {files.describe_skipped()}".strip())
     for mixture in mixtures:
         begin(f"Checking {mixture.name}")
         _tell_about(read_recording(mixture), sample_rate, console)
+    console.notice(f"Training on {description}. {files.describe_skipped()}".strip())
     begin(f"Training {args.model}")
     audio = AudioSeparator(separator, stft=_stft(sample_rate), sample_rate=sample_rate)
     labels = [label for label, group in recordings.items() for _ in group]
@@ -73,7 +73,7 @@ def _read(files: TrainingFiles, sample_rate: int | None, begin: Callable[[str], 
                 if named:
                     raise
                 problem = problem or error
-                files.skip(path, str(error).removeprefix(f"Audio file {path} ").rstrip("."))
+                files.skip_unreadable(path, str(error).removeprefix(f"Audio file {path} ").rstrip("."))
         if not recordings[label]:
             raise CommandError(f"No file of {label!r} can be read. {problem}")
         if not any(np.ptp(recording.wave) for recording in recordings[label]):

@@ -86,9 +86,9 @@ class TrainingFiles:
     def __len__(self) -> int:
         return sum(map(len, self.by_label.values()))
 
-    def skip(self, path: Path, why: str, n_files: int = 1) -> None:
-        """Note that something was passed over."""
-        self.skipped.append(Skipped(path, why, n_files))
+    def skip_unreadable(self, path: Path, why: str) -> None:
+        """Note that a file could not be read; that comes first, since it is what the user knows least of."""
+        self.skipped.insert(0, Skipped(path, why))
 
     def describe_skipped(self) -> str:
         """Return a sentence that names what was skipped, empty if that is nothing."""
@@ -96,12 +96,17 @@ class TrainingFiles:
             return ""
         n_files = sum(skipped.n_files for skipped in self.skipped)
         named = [f"{path} ({why}{f', {n} files' if n > 1 else ''})" for path, why, n in self.skipped[:_N_NAMED]]
-        more = [f"{len(self.skipped) - _N_NAMED} more"] if len(self.skipped) > _N_NAMED else []
+        more = [f"and {len(self.skipped) - _N_NAMED} more"] if len(self.skipped) > _N_NAMED else []
         return f"Skipped{f' {count_files(n_files)}' if n_files else ''}: {', '.join([*named, *more])}."
+
+    def _skip(self, path: Path, why: str, n_files: int = 1) -> None:
+        self.skipped.append(Skipped(path, why, n_files))
 
     def _take(self, label: str, path: Path) -> Iterator[TrainingFile]:
         """Yield the files of a path that have not been taken yet."""
         if path.is_dir():
+            if is_report(path):
+                raise CommandError(f"The folder {path} holds results of an earlier run, which are no clean recordings.")
             found = sorted(self._search(path))
             if not found:
                 raise CommandError(
@@ -132,7 +137,7 @@ class TrainingFiles:
             for path in (here / name for name in sorted(names) if _is_sound(name)):
                 why = self._why_no_recording(path)
                 if why:
-                    self.skip(path, why)
+                    self._skip(path, why)
                 else:
                     yield path
 
@@ -141,7 +146,7 @@ class TrainingFiles:
         if why:
             n_files = sum(_is_sound(name) for _, _, names in os.walk(folder) for name in names)
             if n_files:
-                self.skip(folder, why, n_files)
+                self._skip(folder, why, n_files)
             return False
         identity = _identity(folder)
         is_new = identity not in seen
@@ -167,7 +172,7 @@ class TrainingFiles:
         return "to be separated" if _identity(path) in self._mixtures else ""
 
     def _skip_unopened(self, error: OSError) -> None:
-        self.skip(Path(error.filename), f"cannot be opened: {error.strerror}", 0)
+        self._skip(Path(error.filename), f"cannot be opened: {error.strerror}", 0)
 
 
 def count_files(n_files: int) -> str:
