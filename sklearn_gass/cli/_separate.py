@@ -9,7 +9,7 @@ from pathlib import Path
 from sklearn_gass.cli._console import CommandError, Console, stated
 from sklearn_gass.cli._outputs import check_file_names, check_writable, folder_name, staged
 from sklearn_gass.cli._report import write_page
-from sklearn_gass.cli._sources import SHOWN_SECONDS, write_sources
+from sklearn_gass.cli._sources import write_sources
 from sklearn_gass.cli._training import Trained, train
 from sklearn_gass.cli._training_files import TrainingFiles
 
@@ -70,14 +70,14 @@ def _check_nothing_overwritten(folders: Sequence[Path], labels: Sequence[str], i
 def _separate_file(trained: Trained, mixture: Path, folder: Path, console: Console) -> list[Path]:
     """Separate a file into a folder and return what was written, the page last."""
     with staged(folder) as scratch:
-        names, shown, sample_rate, is_cut = write_sources(trained.audio, mixture, scratch)
-        names += write_page(
+        written = write_sources(trained.audio, mixture, scratch)
+        page = write_page(
             scratch,
-            shown,
-            sample_rate,
+            written.shown,
+            written.sample_rate,
             console,
             title=f"{mixture.name}, separated",
             lead=trained.description,
-            notes=[f"Shown: the first {SHOWN_SECONDS:g} s. The files hold all of the sound."] if is_cut else [],
+            notes=written.notes,
         )
-    return [folder / name for name in names]
+    return [folder / name for name in [*written.names, *page]]

@@ -20,7 +20,7 @@ from sklearn_gass.cli._recordings import read_recording
 SHOWN_SECONDS = 300.0
 
 # Encodings of mixtures that sources keep, and the peaks that each holds well; others are chosen by what is in a source
-_KEPT = {"PCM_24": (1e-3, 1.0), "PCM_32": (1e-3, 1.0), "FLOAT": (0.0, math.inf)}
+_KEPT = {"PCM_24": (0.01, 1.0), "PCM_32": (0.01, 1.0), "FLOAT": (0.0, math.inf)}
 
 
 class Written(NamedTuple):
@@ -34,14 +34,14 @@ class Written(NamedTuple):
         The first five minutes of the mixture and of each source, by name.
     sample_rate : int
         Samples per second.
-    is_cut : bool
-        Whether the waveforms are longer than that.
+    notes : list of str
+        What to say about it on the page.
     """
 
     names: list[str]
     shown: dict[str, NDArray[np.floating]]
     sample_rate: int
-    is_cut: bool
+    notes: list[str]
 
 
 def write_sources(audio: AudioSeparator, mixture: Path, folder: Path) -> Written:
@@ -74,7 +74,9 @@ def write_sources(audio: AudioSeparator, mixture: Path, folder: Path) -> Written
             save_audio(folder / name, source, rate, subtype=_subtype(own, source))
             shown[label] = source[: beginning.size].copy()
             del source  # before the next one is read
-    return Written(names, shown, rate, is_cut=beginning.size < n_samples)
+    is_cut = beginning.size < n_samples
+    note = f"Shown: the first {beginning.size / rate:g} s of {n_samples / rate:g} s. The files hold all of the sound."
+    return Written(names, shown, rate, [note] if is_cut else [])
 
 
 def _separate(

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from commands import EVALUATE, assert_fails
+from commands import EVALUATE, RATE, assert_fails
 
 from sklearn_gass import load_audio, save_audio
 from sklearn_gass.cli import main
@@ -53,3 +53,39 @@ def test_evaluate_prints_a_table(files, capsys):
     assert [row.split()[0] for row in rows] == ["low", "high", "mean"]
     assert rows[0].split()[-3:] == ["0.0", "0.0", "0.0"]
     assert len({len(line) for line in (head, *rows)}) == 1, "columns are aligned"
+
+
+def test_one_file_for_two_references_is_refused(files, capsys):
+    argv = "evaluate --references a=low.wav b=./low.wav --estimates a=low.wav b=mix.wav".split()
+    assert_fails(argv, capsys, "The references low.wav and low.wav are the same sound.")
+    save_audio("copy.flac", load_audio("low.wav")[0], RATE)
+    argv = "evaluate --references a=low.wav b=high.wav c=copy.flac --estimates a=low.wav b=mix.wav c=mix.wav".split()
+    assert_fails(argv, capsys, "The references low.wav and copy.flac are the same sound.")
+
+
+def test_infinite_ratios_are_printed_like_huge_ones(files, capsys):
+    """A perfect estimate has an infinite SI-SDR, and an SDR that rounding errors keep finite."""
+    argv = "evaluate --references a=low.wav b=high.wav --estimates a=low.wav b=high.wav --mixture mix.wav".split()
+    assert main(argv) == 0
+    rows = [line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert {cell for row in rows for cell in row} == {">99"}
+    assert main([*argv, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sources"]["a"]["si_sdr"] is None
+
+
+def test_labels_steer_no_terminal(files, capsys):
+    argv = ["evaluate", "--references", "a\x1b[31m=low.wav", "b\nc=high.wav"]
+    assert main([*argv, "--estimates", *argv[2:]]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[1:]] == [r"a\x1b[31m", r"b\nc", "mean"]
+    assert len({len(row) for row in rows}) == 1, "columns are aligned"
+    assert main([*argv, "--estimates", *argv[2:], "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["sources"]) == ["a\x1b[31m", "b\nc"]
+
+
+def test_channels_of_opposite_polarity_do_not_cancel(files, capsys):
+    wave, _ = load_audio("low.wav")
+    save_audio("low.wav", np.stack([wave, -wave]), RATE)
+    assert main(EVALUATE) == 0
+    said = "low.wav has 2 channels, which cancel each other out when averaged: the loudest one was taken.\n"
+    assert capsys.readouterr().err == said

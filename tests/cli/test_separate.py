@@ -1,15 +1,21 @@
 """``sklearn-gass separate``: what it writes, and what it refuses."""
 
+import errno
 import os
 import sys
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import PNG_SIGNATURE, RATE, SEPARATE, TRAINED, assert_fails, listing
 from test_display import assert_self_contained, decode_player
 
-from sklearn_gass import load_audio, save_audio
+from sklearn_gass import AudioSeparator, load_audio, save_audio
+from sklearn_gass.audio_io import audio_info
+from sklearn_gass.cli import _sources as sources
 from sklearn_gass.cli import main
+from sklearn_gass.cli._outputs import folder_name
 
 
 def test_separate_writes_sources_that_sum_to_the_mixture(files, capsys):
@@ -187,3 +193,154 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(files, capsys, command, 
     out = assert_fails(command.split(), capsys, sentence.replace("/", os.sep) if "Cannot" in sentence else sentence)
     assert out == ""
     assert listing(files) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("...wav", "wav"),
+        ("..wav", "wav"),
+        (".wav", "wav"),
+        ("....flac", "flac"),
+        (".hidden.wav", "hidden"),
+        ("end. .wav", "end"),
+        ("a.b.wav", "a.b"),
+        ("no suffix", "no suffix"),
+        ("...", "mixture"),
+    ],
+)
+def test_no_name_of_a_mixture_leads_out_of_the_output_folder(name, folder):
+    assert folder_name(Path("some/where") / name) == folder
+
+
+def test_results_stay_in_the_output_folder(files, quick_picture):
+    os.rename("mix.wav", "...wav")
+    (files / "site").mkdir()
+    (files / "site" / "index.html").write_text("precious")
+    assert main(["separate", "...wav", *SEPARATE[2:], "-o", "site/out"]) == 0
+    assert (files / "site" / "index.html").read_text() == "precious"
+    assert listing(files / "site")[:3] == ["index.html", "out", "out/wav"]
+
+
+def test_names_that_are_not_utf_8(files, capsys):
+    """The file is separated, and what is shown of its name steers nothing and can be encoded."""
+    name = os.fsdecode(b"caf\xe9 \x1b[31m.wav")
+    os.rename("mix.wav", name)
+    assert main(["separate", name, *SEPARATE[2:]]) == 0
+    folder = files / "separated" / name.removesuffix(".wav")
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == os.path.join("separated", r"caf\xe9 \x1b[31m", "high.wav")
+    assert err == TRAINED
+    page = assert_self_contained((folder / "index.html").read_text(encoding="utf-8"))
+    assert r"caf\xe9 \x1b[31m.wav, separated" in page.texts
+
+
+@pytest.mark.parametrize(("balance", "taken"), [(-1.0, 0), (-0.9, 0), (-1.1, 1)])
+def test_channels_of_opposite_polarity_do_not_cancel(files, capsys, quick_picture, balance, taken):
+    mono, _ = load_audio("mix.wav")
+    save_audio("mix.wav", np.stack([mono, balance * mono]), RATE)
+    assert main(SEPARATE) == 0
+    said = "mix.wav has 2 channels, which cancel each other out when averaged: the loudest one was taken.\n"
+    assert capsys.readouterr().err == said + TRAINED
+    total = sum(load_audio(f"separated/mix/{label}.wav")[0] for label in ("low", "high"))
+    np.testing.assert_allclose(total, [mono, -1.1 * mono][taken], atol=2 / 32768)
+
+
+def test_a_silent_channel_cancels_nothing(files, capsys, quick_picture):
+    mono, _ = load_audio("mix.wav")
+    save_audio("mix.wav", np.stack([mono, 0 * mono]), RATE)
+    assert main(SEPARATE) == 0
+    assert capsys.readouterr().err == f"mix.wav has 2 channels, which were averaged.\n{TRAINED}"
+
+
+@pytest.mark.parametrize(
+    ("subtype", "gain", "written"),
+    [
+        ("PCM_16", 1, "PCM_16"),
+        ("PCM_24", 1, "PCM_24"),
+        ("PCM_32", 1, "PCM_32"),
+        ("FLOAT", 1, "FLOAT"),
+        ("PCM_24", 0.01, "PCM_24"),
+        ("FLOAT", 1e-5, "FLOAT"),
+        ("FLOAT", 10, "FLOAT"),
+    ],
+)
+def test_sources_have_the_encoding_of_the_mixture_or_a_finer_one(files, quick_picture, subtype, gain, written):
+    mixture = load_audio("mix.wav")[0] * np.float32(gain)
+    save_audio("mix.wav", mixture, RATE, subtype=subtype)
+    assert main(SEPARATE) == 0
+    paths = [f"separated/mix/{label}.wav" for label in ("low", "high")]
+    assert {audio_info(path).subtype for path in paths} == {written}
+    total = sum(load_audio(path)[0].astype(float) for path in paths)
+    np.testing.assert_allclose(total, load_audio("mix.wav")[0], atol=gain * 1e-4)
+
+
+def test_the_page_shows_the_beginning_of_long_recordings(files, monkeypatch):
+    monkeypatch.setattr(sources, "SHOWN_SECONDS", 0.25)
+    assert main(SEPARATE) == 0
+    page = assert_self_contained((files / "separated" / "mix" / "index.html").read_text(encoding="utf-8"))
+    assert {len(decode_player(player)[0]) for player in page.all("audio")} == {RATE // 4}
+    assert any(text.startswith("Shown: the first 0.25 s of 0.5 s.") for text in page.texts)
+    assert len(load_audio("separated/mix/low.wav")[0]) == RATE // 2
+
+
+class Echo:
+    """A separator of many sources whose every source is the mixture."""
+
+    def __init__(self, n_sources, sample_rate):
+        self.classes_ = np.arange(n_sources)
+        self.sample_rate = sample_rate
+
+    def separate_blocks(self, mixture):
+        for begin in range(0, mixture.size, 1000):
+            yield np.stack([mixture[begin : begin + 1000]] * len(self.classes_))
+
+
+@pytest.mark.parametrize("rate", [RATE, 2 * RATE])
+def test_memory_does_not_grow_with_the_number_of_sources(tmp_path, monkeypatch, rate):
+    monkeypatch.setattr(sources, "SHOWN_SECONDS", 0.1)
+    path = tmp_path / "mix.wav"
+    save_audio(path, np.random.RandomState(0).uniform(-0.5, 0.5, 500_000), rate)
+
+    def peak(n_sources):
+        tracemalloc.start()
+        sources.write_sources(Echo(n_sources, RATE), path, tmp_path)
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    peak(1)
+    assert peak(8) < 1.05 * peak(1)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_full_disk_leaves_nothing(files, capsys, monkeypatch, failing):
+    calls = []
+
+    def write_some(path, *arguments, **options):
+        calls.append(path)
+        if len(calls) == failing:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        save_audio(path, *arguments, **options)
+
+    monkeypatch.setattr(sources, "save_audio", write_some)
+    before = listing(files)
+    sentence = f"Cannot write to the folder {os.path.join('separated', 'mix')}: No space left on device.\n"
+    assert_fails(SEPARATE, capsys, sentence, notices=TRAINED)
+    assert len(calls) == failing
+    assert listing(files) == before
+
+
+@pytest.mark.parametrize("where", ["fit", "separate_blocks"])
+def test_interruption_leaves_nothing_new_and_keeps_the_old(files, capsys, monkeypatch, where):
+    (files / "separated" / "mix").mkdir(parents=True)
+    (files / "separated" / "mix" / "low.wav").write_text("old")
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AudioSeparator, where, interrupt)
+    before = listing(files)
+    assert_fails(SEPARATE, capsys, "interrupted", status=130, notices=TRAINED)
+    assert listing(files) == before
+    assert (files / "separated" / "mix" / "low.wav").read_text() == "old"
