@@ -74,6 +74,8 @@ def read_chunks(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
     size = chunk.size
     if long_sizes_at is not None and size in (0, _NO_SIZE):
         size = int.from_bytes(read_at(file, long_sizes_at + 8, 8), "little")
+    if chunk.name == b"SSND" and (offset := int.from_bytes(read_at(file, chunk.begin, 4), "big")):
+        raise UnreadableError(f"is damaged: its header puts {offset} bytes in front of its samples.")
     known = known_size(size, end - chunk.begin)
     stop = end if known is None else chunks.follow(chunk.begin, known)
     if known is not None and known <= chunks.layout.samples[chunk.name] and stop < end:

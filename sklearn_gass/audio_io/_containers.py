@@ -69,10 +69,10 @@ def _reader(start: bytes) -> Callable[[BinaryIO, int, int], tuple[list[Part], in
 def _read_au(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
     """Find the samples of an AU file."""
     fields = read_at(file, begin, 12)
-    if len(fields) < 12:
-        raise UnreadableError("is truncated: it ends within its header.")
-    n_header, size = struct.unpack(">II", fields[4:])
+    n_header, size = struct.unpack(">4xII", fields.ljust(12, b"\0"))
     n_present = end - begin - n_header
+    if len(fields) < 12 or n_present < 0:
+        raise UnreadableError("is truncated: it ends within its header.")
     known = known_size(size, n_present) if size else None
     if known is None:
         known = n_present

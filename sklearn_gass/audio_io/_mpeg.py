@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
@@ -39,11 +40,14 @@ class _Frame(NamedTuple):
 
 
 class _Counter(NamedTuple):
-    """A frame without sound that says how many frames follow."""
+    """A frame without sound that says how many frames follow, and how many bytes all have; 0 if it does not.
+
+    `name` includes the flags that tell what else it holds.
+    """
 
     name: bytes
     n_frames: int
-    position: int
+    n_bytes: int
 
 
 class _Stream(NamedTuple):
@@ -81,7 +85,7 @@ def read_mpeg(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
     n_free = 0
     position, end_frames = begin, strip_tags(file, begin, end)
     while position < end_frames:
-        start = read_at(file, position, _N_START)
+        start = read_at(file, position, _N_START).ljust(_N_START, b"\0")
         frame = _parse(start[:_N_HEADER])
         if frame is None:
             sound = skip_tags(file, position, end_frames)
@@ -95,12 +99,12 @@ def read_mpeg(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
         if position + frame.n_bytes > end_frames:
             n_present = end_frames - position
             raise UnreadableError(f"is truncated: its last frame has {n_present} of {frame.n_bytes} bytes.")
-        counter = _find_counter(start, frame, position)
+        counter = _find_counter(start, frame)
         if counter or not streams or streams[-1].frame.kind != frame.kind:
             streams.append(_Stream(position, frame, [], counter))
         position += frame.n_bytes
         streams[-1].ends.append(position)
-    return [part for stream in streams for part in _make_parts(file, stream)], end
+    return [part for stream in streams for part in _make_parts(stream)], end
 
 
 @lru_cache(maxsize=1024)
@@ -132,29 +136,33 @@ def _distance(file: BinaryIO, position: int, frame: _Frame) -> int:
     raise UnreadableError("is damaged: it is of free format, and no frame follows the first one.")
 
 
-def _find_counter(start: bytes, frame: _Frame, position: int) -> _Counter | None:
+def _find_counter(start: bytes, frame: _Frame) -> _Counter | None:
     """Return the count that a frame holds, if it holds one."""
-    at = _N_HEADER + frame.n_side
-    if start[at : at + 4] in (b"Xing", b"Info"):
-        n_frames = int.from_bytes(start[at + 8 : at + 12], "big") if start[at + 7] & 1 else 0
-        return _Counter(start[at : at + 4], n_frames, position + at + 8)
+    name = start[_N_HEADER + frame.n_side :]
+    if name[:4] in (b"Xing", b"Info"):
+        n_frames, n_bytes = struct.unpack_from(">8xII", name)
+        return _Counter(name[:8], n_frames if name[7] & 1 else 0, n_bytes if name[7] & 3 == 3 else 0)
     if start[36:40] == b"VBRI":
-        return _Counter(b"VBRI", int.from_bytes(start[50:54], "big"), position + 50)
+        return _Counter(b"VBRI", *reversed(struct.unpack_from(">46xII", start)))
     return None
 
 
-def _make_parts(file: BinaryIO, stream: _Stream) -> list[Part]:
+def _make_parts(stream: _Stream) -> list[Part]:
     """Return a part for the frames that are counted and one for those behind them."""
-    if stream.counter is None:
+    counter = stream.counter
+    if counter is None:
         return [_count_frames(stream, 0)]
-    n_frames, n_promised = len(stream.ends) - 1, stream.counter.n_frames
-    if n_promised > n_frames + 1:
-        raise UnreadableError(f"is truncated: its header promises {n_promised} frames, but {n_frames} are there.")
-    if n_promised == 0 or stream.counter.name == b"VBRI":
+    n_frames = len(stream.ends) - 1
+    # some encoders count the counter, and their number of bytes then shows that no frame is missing
+    n_counted = counter.n_frames - (
+        counter.n_frames == n_frames + 1 and counter.n_bytes <= stream.ends[-1] - stream.begin
+    )
+    if n_counted > n_frames:
+        raise UnreadableError(f"is truncated: its header promises {n_counted} frames, but {n_frames} are there.")
+    if n_counted == 0 or counter.name == b"VBRI":
         return [_count_frames(stream, 1)]
-    # some encoders count the counter
-    n_counted = min(n_promised, n_frames)
-    head = read_at(file, stream.begin, stream.counter.position - stream.begin) + n_counted.to_bytes(4, "big")
+    # mpg123 finds a counter only behind zeros
+    head = stream.frame.header + bytes(stream.frame.n_side) + counter.name + n_counted.to_bytes(4, "big")
     counted = Part(stream.begin + len(head), stream.ends[n_counted], head)
     return [counted] if n_counted == n_frames else [counted, _count_frames(stream, 1 + n_counted)]
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 # taken for these too if the file has fewer bytes.
 _STAND_INS = (2**31, 2**32, 0x7F000000)
 _STAND_IN_OF_64_BITS = 2**62
+_BEYOND_ANY_FILE = 2**62  # sizes in damaged headers lead farther than seek can go
 
 
 class UnreadableError(ValueError):
@@ -115,7 +116,7 @@ def read_at(file: BinaryIO, position: int, n_bytes: int) -> bytes:
     content : bytes
         At most `n_bytes` bytes.
     """
-    file.seek(position)
+    file.seek(min(position, _BEYOND_ANY_FILE))
     return file.read(n_bytes)
 
 

@@ -10,7 +10,7 @@ _N_SEARCHED_AT_ONCE = 2**20
 
 
 def skip_tags(file: BinaryIO, position: int, end: int) -> int:
-    """Return where tags and zeros end that begin at `position`.
+    """Return where tags end that begin at `position`, and zeros that fill the file to its end.
 
     Parameters
     ----------
@@ -29,9 +29,7 @@ def skip_tags(file: BinaryIO, position: int, end: int) -> int:
     while position < end:
         after = min(position + _tag_length(read_at(file, position, 32)), end)
         if after == position:
-            after = _skip_zeros(file, position, end)
-        if after == position:
-            break
+            return end if _is_zero(file, position, end) else position
         position = after
     return position
 
@@ -93,12 +91,11 @@ def _syncsafe(digits: bytes) -> int:
     return number
 
 
-def _skip_zeros(file: BinaryIO, position: int, end: int) -> int:
+def _is_zero(file: BinaryIO, position: int, end: int) -> bool:
     file.seek(position)
     while position < end:
         block = file.read(min(_N_SEARCHED_AT_ONCE, end - position))
-        n_zeros = len(block) - len(block.lstrip(b"\0"))
-        position += n_zeros
-        if not block or n_zeros < len(block):
-            break
-    return position
+        if not block or any(block):
+            return False
+        position += len(block)
+    return True
