@@ -52,8 +52,7 @@ class Console:
 
     def result(self, *lines: str) -> None:
         """Print lines of what was asked for."""
-        for line in lines:
-            self._without_bar(lambda line=line: self._print(line))  # type: ignore[misc]
+        self._without_bar(lambda: self._print(*lines))
 
     def notice(self, text: str) -> None:
         """Tell something worth knowing."""
@@ -74,8 +73,7 @@ class Console:
 
     def finish(self) -> int:
         """Empty both streams and return the exit status: 1 if results could not be printed."""
-        if self._failure is None:
-            self._print(None)
+        self._print()
         # who closed a pipe wants no more, and no word about it either
         if self._failure is not None and not isinstance(self._failure, BrokenPipeError):
             self.error(f"Standard output cannot be written: {reason(self._failure)}.")
@@ -129,15 +127,14 @@ class Console:
             logger.removeHandler(handler)
             logger.setLevel(level)
 
-    def _print(self, line: str | None) -> None:
-        """Print a line, or only what is held back if there is none; after a failure, nothing more."""
+    def _print(self, *lines: str) -> None:
+        """Print lines and all that is held back; after a failure, nothing more."""
         if self._failure is not None:
             return
         try:
-            if line is None:
-                sys.stdout.flush()
-            else:
+            for line in lines:
                 write_line(sys.stdout, line)
+            sys.stdout.flush()
         except (OSError, ValueError) as error:
             self._failure = error
             silence(sys.stdout)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from sklearn_gass.cli._arguments import parse_arguments
-from sklearn_gass.cli._console import CommandError, Console
+from sklearn_gass.cli._console import CommandError, Console, reason
 from sklearn_gass.cli._memory import is_out_of_memory
 from sklearn_gass.cli._signals import ending, signals
 from sklearn_gass.cli._streams import open_missing_streams
@@ -24,8 +24,9 @@ def run_command(argv: Sequence[str] | None) -> int:
         unprinted = console.finish()
         raise SystemExit(stop.code or unprinted) from None
     console.quiet = args.quiet
-    status = _run(args, console)
-    return max(status, console.finish())
+    status = max(_run(args, console), console.finish())
+    signals.release()
+    return status
 
 
 def _run(args: argparse.Namespace, console: Console) -> int:
@@ -61,6 +62,8 @@ def _sentence(error: BaseException) -> str | None:
         )
     if isinstance(error, CommandError):
         return str(error)
+    if isinstance(error, OSError):
+        return reason(error)
     if isinstance(error, ImportError):
         return f"A library cannot be loaded ({error}). All that is needed: pip install 'sklearn_gass[cli]'"
     return None

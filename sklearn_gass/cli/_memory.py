@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
-# as torch, the loader of shared libraries, the C++ library and threads say it
+# as torch, the loader of shared libraries, the C++ library, threads and Python's own C code say it
 _WORDS = (
     *("can't allocate memory", "cannot allocate memory", "out of memory", "not enough memory", "bad_alloc"),
-    *("failed to map segment", "can't start new thread"),
+    *("failed to map segment", "can't start new thread", "without exception set", "without setting an exception"),
 )
 
 
@@ -31,4 +31,5 @@ def _means_it(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM
     # not in the sentences of this program, which name files
-    return isinstance(error, RuntimeError | ImportError | OSError) and any(w in str(error).lower() for w in _WORDS)
+    says_so = isinstance(error, RuntimeError | ImportError | OSError | SystemError)
+    return says_so and any(words in str(error).lower() for words in _WORDS)

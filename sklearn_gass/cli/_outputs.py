@@ -22,12 +22,15 @@ def check_file_names(labels: Sequence[str]) -> None:
     """Refuse labels that cannot become names of files, each of its own."""
     known: dict[str, str] = {}
     for label in labels:
-        if label.startswith(".") or label.endswith(".") or label != label.strip() or not label.isprintable():
+        decoded = os.fsencode(label).decode(errors="replace")  # bytes that are not UTF-8 are no hindrance
+        if label.startswith(".") or label.endswith(".") or label != label.strip() or not decoded.isprintable():
             raise CommandError(f"The label {label!r} cannot be the name of a file.")
         if len(os.fsencode(label)) > _LONGEST_NAME:
-            raise CommandError(f"The label {label[:20]!r}... is too long for the name of a file.")
-        if _NOT_IN_FILE_NAMES & set(label) or label.partition(".")[0].casefold() in _DEVICES:
-            raise CommandError(f"The label {label!r} cannot be the name of a file because it is special.")
+            raise CommandError(f"The label that begins with {label[:20]!r} is too long for the name of a file.")
+        if _NOT_IN_FILE_NAMES & set(label):
+            raise CommandError(f"The label {label!r} cannot be the name of a file because of its special characters.")
+        if label.partition(".")[0].casefold() in _DEVICES:
+            raise CommandError(f"The label {label!r} cannot be the name of a file: to Windows it is a device.")
         key = unicodedata.normalize("NFC", label.casefold())
         if key == "mixture":
             raise CommandError(f"The label {label!r} is kept for the mixture itself.")

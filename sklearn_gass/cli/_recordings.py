@@ -50,9 +50,9 @@ def read_recording(path: Path, sample_rate: int | None = None) -> Recording:
     """Read a sound file as one channel."""
     with stated():
         channels, rate = load_audio(path, mono=False)
-    wave, cancels = _one_channel(np.atleast_2d(channels))
-    new_rate = rate if sample_rate is None else sample_rate
-    return Recording(path, resample(wave, rate, new_rate), new_rate, np.atleast_2d(channels).shape[0], cancels)
+        wave, cancels = _one_channel(channels)
+        new_rate = rate if sample_rate is None else sample_rate
+        return Recording(path, resample(wave, rate, new_rate), new_rate, len(channels), cancels)
 
 
 def tell_channels(recordings: Sequence[Recording], console: Console) -> None:

@@ -36,6 +36,7 @@ def write_page(
     names : list of str
         Files written, the page last.
     """
+    shown = {visible(name): wave for name, wave in shown.items()}
     png = _draw(shown, sample_rate, console)
     listen = separation_html(shown, sample_rate, png=png or None)
     page = report_page(visible(title), {**(sections or {}), "Listen": listen}, lead=visible(lead), notes=notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -15,7 +15,7 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SI
 
 
 class Signals:
-    """What a signal does: end the process at once while libraries load, raise KeyboardInterrupt while work is done.
+    """What a signal does: end the process at once before and after all work, raise KeyboardInterrupt in between.
 
     A process that has not been taken over keeps its own handlers.
 
@@ -29,13 +29,13 @@ class Signals:
         self.received = 0
         self._working = True
         self._held = False
+        self._taken: list[signal.Signals] = []
 
     def take_over(self) -> None:
         """Handle all signals that are not ignored, as those of a process started with ``nohup`` or ``&`` are."""
         self._working = False
-        for number in _ENDING:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._handle)
+        self._taken = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+        self._replace(self._handle)
         sys.unraisablehook = self._report_unraisable
 
     def begin_work(self) -> None:
@@ -43,10 +43,13 @@ class Signals:
         self._working = True
 
     def end_work(self) -> None:
-        """Let signals end the process in silence from now on, since its work is done."""
-        for number in _ENDING:
-            if signal.getsignal(number) == self._handle:
-                signal.signal(number, signal.SIG_DFL)
+        """Ignore signals from now on: what can be told of the end is being told."""
+        self._replace(signal.SIG_IGN)
+
+    def release(self) -> None:
+        """Let signals end the process at once from now on: nothing is left to be done."""
+        self._working = False
+        self._replace(self._handle)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a signal was kept back, or some library has swallowed its exception."""
@@ -56,11 +59,11 @@ class Signals:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep signals back until the block has ended."""
-        outer, self._held = self._held, True
+        self._held = True
         try:
             yield
         finally:
-            self._held = outer
+            self._held = False
         self.check()
 
     @contextmanager
@@ -73,11 +76,16 @@ class Signals:
         finally:
             self._held = True
 
+    def _replace(self, action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+        for number in self._taken:
+            signal.signal(number, action)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
+        is_first, self.received = not self.received, number
         if not self._working:
-            with suppress(OSError):
-                os.write(2, f"{PROGRAM}: error: {ending(number)}.\n".encode())
+            if is_first:
+                with suppress(OSError):
+                    os.write(2, f"{PROGRAM}: error: {ending(number)}.\n".encode())
             os._exit(128 + number)
         if not self._held:
             # by a call, since a training loop takes what a raise statement throws for a callback's wish to stop early

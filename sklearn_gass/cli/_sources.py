@@ -96,9 +96,9 @@ def _separate(
     recording = read_recording(mixture)
     n_samples, rate = recording.wave.size, recording.sample_rate
     beginning = recording.wave[: math.ceil(SHOWN_SECONDS * rate)].copy()
-    wave = resample(recording.wave, rate, audio.sample_rate)
-    del recording  # of which nothing is needed any more, if the rate was another
     with stated(str(mixture), (ValueError,)):
+        wave = resample(recording.wave, rate, audio.sample_rate)
+        del recording  # lets its waveform go, if the rate was another
         for piece in audio.separate_blocks(wave):
             for part, source in zip(parts, piece, strict=True):
                 part.write(source.astype(beginning.dtype, copy=False).tobytes())

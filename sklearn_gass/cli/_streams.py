@@ -45,7 +45,7 @@ def write_line(stream: TextIO, line: str) -> None:
     OSError
         If nothing can be written.
     """
-    encoding = stream.encoding or "utf-8"
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(visible(line).encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
 

@@ -14,7 +14,7 @@ from sklearn_gass.cli._report import is_report
 
 # Sound as people know it, though `load_audio` may not read it
 _SOUND_SUFFIXES = AUDIO_SUFFIXES | frozenset(
-    ".3gp .aac .ac3 .aiffc .amr .ape .dff .dsf .dts .gsm .m4a .m4b .mka .mp2 .mp4 .mpc .pcm .ra .raw .shn .spx .tta "
+    ".3gp .aac .ac3 .amr .ape .dff .dsf .dts .gsm .m4a .m4b .mka .mp2 .mp4 .mpc .pcm .ra .raw .shn .spx .tta "
     ".voc .vox .webm .wma .wv".split()
 )
 # Names in lower case; most others begin with a dot and are hidden
@@ -194,6 +194,6 @@ def _is_hidden(path: Path) -> bool:
 def _identity(path: Path) -> _Identity:
     """Return what all names of a file or folder have in common."""
     info = path.stat()
-    return (
-        (info.st_dev, info.st_ino) if info.st_ino else os.path.realpath(path)
-    )  # some file systems do not number files
+    if info.st_ino:
+        return info.st_dev, info.st_ino
+    return os.path.realpath(path)  # some file systems do not number their files

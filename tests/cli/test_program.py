@@ -145,6 +145,7 @@ def test_nothing_in_wrong_usage_steers_the_terminal(arguments):
         "np.empty(10**18)",
         'RuntimeError("[enforce fail] DefaultCPUAllocator: can\'t allocate memory: you tried to allocate 8 bytes.")',
         "OSError(12, 'Cannot allocate memory')",
+        "SystemError('error return without exception set')",
         "ImportError('x.so: failed to map segment from shared object')",
         "CommandError('wrapped') from MemoryError()",
     ],
@@ -156,6 +157,11 @@ def test_too_little_memory_is_a_sentence(error):
         "less; so does closing other programs.\n"
     )
     assert done.returncode == 1
+
+
+def test_what_the_operating_system_refuses_is_a_sentence():
+    done = run(program("raise OSError(24, 'Too many open files', 'x\\x1b.wav')"))
+    assert (done.returncode, done.stderr) == (1, "sklearn-gass: error: x\\x1b.wav: Too many open files\n")
 
 
 def test_a_missing_library_is_a_sentence():

@@ -159,14 +159,17 @@ def break_files(folder):
         ("separate mix.wav --train a=low", "Separation needs two or more sources, but --train names only 'a'."),
         (
             "separate mix.wav --train a/b=low --train c=high",
-            "The label 'a/b' cannot be the name of a file because it is",
+            "The label 'a/b' cannot be the name of a file because of",
         ),
         ("separate mix.wav --train ..=low --train c=high", "The label '..' cannot be the name of a file."),
         ("separate mix.wav --train ...=low --train c=high", "The label '...' cannot be the name of a file."),
         ("separate mix.wav --train .b=low --train c=high", "The label '.b' cannot be the name of a file."),
         ("separate mix.wav --train b.=low --train c=high", "The label 'b.' cannot be the name of a file."),
         (f"separate mix.wav --train {'b' * 201}=low --train c=high", "is too long for the name of a file."),
-        ("separate mix.wav --train NUL.x=low --train c=high", "cannot be the name of a file because it is special."),
+        (
+            "separate mix.wav --train NUL.x=low --train c=high",
+            "cannot be the name of a file: to Windows it is",
+        ),
         ("separate mix.wav --train mixture=low --train c=high", "The label 'mixture' is kept for the mixture itself."),
         ("separate nothing.wav --train a=low --train b=high", "The mixture nothing.wav does not exist."),
         ("separate low --train a=low --train b=high", "The mixture low is a folder."),
@@ -233,6 +236,30 @@ def test_names_that_are_not_utf_8(files, capsys):
     assert err == TRAINED
     page = assert_self_contained((folder / "index.html").read_text(encoding="utf-8"))
     assert r"caf\xe9 \x1b[31m.wav, separated" in page.texts
+
+
+def test_labels_and_folders_that_are_not_utf_8(files, capsys):
+    label = os.fsdecode(b"caf\xe9")
+    os.rename("low", label)
+    argv = ["separate", "mix.wav", "--train", f"{label}={label}", "--train", "high=high", *SEPARATE[6:]]
+    assert main([*argv, "-o", label]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == os.path.join(r"caf\xe9", "mix", r"caf\xe9.wav")
+    assert err == TRAINED.replace("low", r"caf\xe9")
+    folder = files / label / "mix"
+    assert (folder / f"{label}.wav").is_file()
+    page = assert_self_contained((folder / "index.html").read_text(encoding="utf-8"))
+    assert r"caf\xe9" in page.texts
+
+
+def test_a_rate_that_cannot_be_converted_is_a_sentence(files, capsys):
+    save_audio("slow.wav", np.random.RandomState(0).uniform(-0.1, 0.1, 100), 5)
+    before = listing(files)
+    assert main(["separate", "slow.wav", *SEPARATE[2:], "--quiet"]) == 1
+    assert capsys.readouterr().err.startswith(
+        "sklearn-gass: error: slow.wav: Sample rates can be converted by a factor"
+    )
+    assert listing(files) == before
 
 
 @pytest.mark.parametrize(("balance", "taken"), [(-1.0, 0), (-0.9, 0), (-1.1, 1)])
