@@ -126,6 +126,11 @@ def test_counter_of_fraunhofer(frames):
         read(bytes(changed) + b"".join(frames[1:-2]))
 
 
+def test_counter_alone_holds_no_samples(frames):
+    with pytest.raises(ValueError, match="holds no samples"):
+        read(counter(frames, 0))
+
+
 @pytest.mark.parametrize("n_missing", [1, 2, 5])
 def test_fewer_frames_than_counted_are_refused(frames, n_missing):
     with pytest.raises(ValueError, match="is truncated: its header promises"):

@@ -159,7 +159,7 @@ def _make_part(stream: _Stream) -> Part:
         n_counted = n_frames
     if n_counted > n_frames:
         raise UnreadableError(f"is truncated: its header promises {n_counted} frames, but {n_frames} are there.")
-    if n_counted < n_frames or counter.name == b"VBRI":
+    if n_counted < n_frames or n_frames == 0 or counter.name == b"VBRI":
         return _count_frames(stream, 1)
     # mpg123 finds a counter only behind zeros, and where it stands in frames without a checksum
     header = _without_checksum(stream.frame.header).to_bytes(_N_HEADER, "big")
