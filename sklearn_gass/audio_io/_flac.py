@@ -12,6 +12,7 @@ _N_SEARCHED_AT_ONCE = 2**20
 _N_STREAMINFO = 42  # the marker fLaC, a block's header and 34 bytes of stream information
 _STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 _LONGEST_FRAME = 2**21
+_N_CANDIDATES = 8  # the header of the last frame comes before those of others, which bytes of it seldom look like
 _BLOCK_SIZES = {1: 192, **{i: 576 << i - 2 for i in range(2, 6)}, **{i: 256 << i - 8 for i in range(8, 16)}}
 
 
@@ -41,12 +42,10 @@ def read_flac(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
     end = _find_next(file, begin + len(_STARTS[0]), end)
     n_promised = int.from_bytes(head[21:26].rjust(5, b"\0"), "big") & 2**36 - 1
     n_samples = _count_samples(file, begin + _N_STREAMINFO, strip_tags(file, begin, end), head)
-    if n_samples is None and n_promised == 0:
-        raise UnreadableError("is truncated: its header does not tell its length, and its last frame is not complete.")
-    if n_samples is not None and n_samples < n_promised:
+    if n_samples is None:
+        raise UnreadableError(f"is truncated or damaged: the bytes before byte {end} are no complete frame of sound.")
+    if n_samples < n_promised:
         raise UnreadableError(f"is truncated: its header promises {n_promised} samples, but {n_samples} are there.")
-    if n_samples is None or n_samples == n_promised:
-        return [Part(begin, end)], end
     rate_to_length = int.from_bytes(head[18:26], "big") >> 36 << 36 | n_samples
     return [Part(begin + 26, end, head=head[:18] + rate_to_length.to_bytes(8, "big"))], end
 
@@ -65,14 +64,16 @@ def _find_next(file: BinaryIO, position: int, end: int) -> int:
 
 def _count_samples(file: BinaryIO, begin: int, end: int, head: bytes) -> int | None:
     """Return the samples per channel up to the end of the last frame; None if the last bytes are no complete frame."""
-    n_tail = max(min(_LONGEST_FRAME, end - begin), 0)
-    tail = read_at(file, end - n_tail, n_tail)
-    position = len(tail)
-    while (position := tail.rfind(b"\xff", 0, position)) >= 0:
+    tail = read_at(file, max(end - _LONGEST_FRAME, begin), min(_LONGEST_FRAME, end - begin))
+    position, n_left = len(tail), _N_CANDIDATES
+    while n_left and (position := tail.rfind(b"\xff", 0, position)) >= 0:
         last_sample = _end_of_frame(tail[position : position + 16], n_block=int.from_bytes(head[8:10], "big"))
+        if last_sample is None:
+            continue
         # the checksum of a frame is over all of it, which comes to zero together with the checksum itself
-        if last_sample is not None and not _checksum(tail[position:], 16, 0x8005):
+        if not _checksum(tail[position:], 16, 0x8005):
             return last_sample
+        n_left -= 1
     return None
 
 
