@@ -1,47 +1,77 @@
 """Generative source separation for scikit-learn."""
 
-from sklearn_gass.audio_io import load_audio, save_audio
-from sklearn_gass.critics import BaseCritic, MixtureCritic, SourceCritic
-from sklearn_gass.separation import (
-    AudioSeparator,
-    Explanation,
-    Separation,
-    SupervisedSeparator,
-    SupervisedSeparatorCV,
-)
-from sklearn_gass.source_models import (
-    BaseSourceModel,
-    DAESourceModel,
-    GANSourceModel,
-    NMFSourceModel,
-    VAESourceModel,
-    WGANSourceModel,
-)
-from sklearn_gass.starts import BaseStart, MixtureStart, RandomStart, SourceStart
-from sklearn_gass.stft import STFT
+from importlib import import_module
+
+TYPE_CHECKING = False  # as type checkers know it; typing itself takes long to import
+if TYPE_CHECKING:
+    from sklearn_gass.audio_io import load_audio as load_audio
+    from sklearn_gass.audio_io import save_audio as save_audio
+    from sklearn_gass.critics import BaseCritic as BaseCritic
+    from sklearn_gass.critics import MixtureCritic as MixtureCritic
+    from sklearn_gass.critics import SourceCritic as SourceCritic
+    from sklearn_gass.separation import AudioSeparator as AudioSeparator
+    from sklearn_gass.separation import Explanation as Explanation
+    from sklearn_gass.separation import Separation as Separation
+    from sklearn_gass.separation import SupervisedSeparator as SupervisedSeparator
+    from sklearn_gass.separation import SupervisedSeparatorCV as SupervisedSeparatorCV
+    from sklearn_gass.source_models import BaseSourceModel as BaseSourceModel
+    from sklearn_gass.source_models import DAESourceModel as DAESourceModel
+    from sklearn_gass.source_models import GANSourceModel as GANSourceModel
+    from sklearn_gass.source_models import NMFSourceModel as NMFSourceModel
+    from sklearn_gass.source_models import VAESourceModel as VAESourceModel
+    from sklearn_gass.source_models import WGANSourceModel as WGANSourceModel
+    from sklearn_gass.starts import BaseStart as BaseStart
+    from sklearn_gass.starts import MixtureStart as MixtureStart
+    from sklearn_gass.starts import RandomStart as RandomStart
+    from sklearn_gass.starts import SourceStart as SourceStart
+    from sklearn_gass.stft import STFT as STFT
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "STFT",
-    "AudioSeparator",
-    "BaseCritic",
-    "BaseSourceModel",
-    "BaseStart",
-    "DAESourceModel",
-    "Explanation",
-    "GANSourceModel",
-    "MixtureCritic",
-    "MixtureStart",
-    "NMFSourceModel",
-    "RandomStart",
-    "Separation",
-    "SourceCritic",
-    "SourceStart",
-    "SupervisedSeparator",
-    "SupervisedSeparatorCV",
-    "VAESourceModel",
-    "WGANSourceModel",
-    "load_audio",
-    "save_audio",
-]
+# Where each public name lives. Modules are imported when a name of theirs is first used, since torch and scikit-learn
+# take seconds, which help, version and usage errors of the command line must not cost.
+_MODULES = {
+    "AudioSeparator": "separation",
+    "BaseCritic": "critics",
+    "BaseSourceModel": "source_models",
+    "BaseStart": "starts",
+    "DAESourceModel": "source_models",
+    "Explanation": "separation",
+    "GANSourceModel": "source_models",
+    "MixtureCritic": "critics",
+    "MixtureStart": "starts",
+    "NMFSourceModel": "source_models",
+    "RandomStart": "starts",
+    "STFT": "stft",
+    "Separation": "separation",
+    "SourceCritic": "critics",
+    "SourceStart": "starts",
+    "SupervisedSeparator": "separation",
+    "SupervisedSeparatorCV": "separation",
+    "VAESourceModel": "source_models",
+    "WGANSourceModel": "source_models",
+    "load_audio": "audio_io",
+    "save_audio": "audio_io",
+}
+_SUBMODULES = {
+    *("audio_io", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics", "networks", "paper"),
+    *("scoring", "search_display", "separation", "source_models", "starts", "stft"),
+}
+
+__all__ = list(_MODULES)
+
+
+if not TYPE_CHECKING:  # type checkers would take every name for one of this package
+
+    def __getattr__(name):
+        if name in _MODULES:
+            globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+            return globals()[name]
+        if name in _SUBMODULES:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    special = (name for name in globals() if name.startswith("__"))
+    return sorted({*special, *_MODULES, *_SUBMODULES})

@@ -19,7 +19,7 @@ _FRAME_SECONDS = 0.064
 
 def frame_length(sample_rate: int) -> int:
     """Return the power of two closest to 64 ms of samples, 16 at least; at 16 kHz 1024."""
-    return max(2 ** round(math.log2(_FRAME_SECONDS * sample_rate)), 16)
+    return max(int(2 ** round(math.log2(_FRAME_SECONDS * sample_rate))), 16)
 
 
 def cut_frames(

@@ -82,12 +82,23 @@ def test_tags_around_frames(frames):
         np.testing.assert_array_equal(read(before + stream + after), expected)
 
 
+def test_large_tags_between_frames_that_are_not_counted(frames):
+    stream, tag = b"".join(frames[1:]), b"ID3\x03\0\0\0\1\0\0" + bytes(1 << 14)
+    np.testing.assert_array_equal(read(stream + tag + stream), np.tile(read(stream), 2))
+
+
 def test_counter_that_counts_itself(frames, mp3):
     np.testing.assert_array_equal(read(counter(frames, len(frames)) + b"".join(frames[1:])), read(mp3))
 
 
 def test_counter_with_side_information(frames, mp3):
     changed = counter(frames, len(frames) - 1, side=b"\1" * 9)
+    np.testing.assert_array_equal(read(changed + b"".join(frames[1:])), read(mp3))
+
+
+def test_counter_in_a_frame_with_a_checksum(frames, mp3):
+    changed = bytearray(counter(frames, len(frames) - 1, side=b"\x12\x34" + bytes(7)))
+    changed[1] &= 0xFE
     np.testing.assert_array_equal(read(changed + b"".join(frames[1:])), read(mp3))
 
 
@@ -100,11 +111,9 @@ def test_counter_that_was_never_filled_in(frames):
 
 
 def test_frames_behind_the_counted_ones_are_decoded(frames):
-    n_counted = len(frames) - 4
-    both = read(counter(frames, n_counted) + b"".join(frames[1:]))
-    counted = read(counter(frames, n_counted) + b"".join(frames[1 : 1 + n_counted]))
-    assert both.size == counted.size + 3 * N_FRAME
-    np.testing.assert_array_equal(both[: counted.size], counted)
+    stream = b"".join(frames[1:])
+    for n_counted in (1, len(frames) - 4, len(frames) - 2):
+        np.testing.assert_array_equal(read(counter(frames, n_counted) + stream), read(stream))
 
 
 def test_counter_of_fraunhofer(frames):
@@ -115,6 +124,11 @@ def test_counter_of_fraunhofer(frames):
     np.testing.assert_array_equal(read(bytes(changed) + stream), read(stream))
     with pytest.raises(ValueError, match=f"promises {len(frames) - 1} frames, but {len(frames) - 3} are there"):
         read(bytes(changed) + b"".join(frames[1:-2]))
+
+
+def test_counter_alone_holds_no_samples(frames):
+    with pytest.raises(ValueError, match="holds no samples"):
+        read(counter(frames, 0))
 
 
 @pytest.mark.parametrize("n_missing", [1, 2, 5])

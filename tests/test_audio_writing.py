@@ -1,6 +1,10 @@
 """What is written: in which format and encoding, and nothing but complete files."""
 
+import errno
+import io
 import stat
+import tempfile
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -9,13 +13,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sklearn_gass.audio_io import _encodings, load_audio, save_audio
+from sklearn_gass.audio_io import AUDIO_SUFFIXES, _encodings, load_audio, save_audio
 
 RATE = 16000
 
 
 def noise(*shape, seed=0):
     return np.random.default_rng(seed).uniform(-0.5, 0.5, shape)
+
+
+@contextmanager
+def file_size_limit(n_bytes):
+    """Let no file grow beyond a size, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 class TestWrite:
@@ -41,6 +57,10 @@ class TestWrite:
         save_audio(tmp_path / "b.wav", [1.0, -1.0], RATE, subtype=subtype)
         np.testing.assert_allclose(load_audio(tmp_path / "b.wav", dtype="float64")[0], [1, -1], atol=2.0**-bits)
 
+    def test_bytes_are_samples_around_128(self, tmp_path):
+        save_audio(tmp_path / "a.wav", np.array([0, 64, 128, 255], np.uint8), RATE)
+        np.testing.assert_array_equal(load_audio(tmp_path / "a.wav")[0], [-1, -0.5, 0, 127 / 128])
+
     def test_integers_mean_the_same_as_floats(self, tmp_path):
         for samples in (np.array([1, -32768, 32767], np.int16), np.array([1 << 20, -(1 << 31)], np.int32)):
             save_audio(tmp_path / "a.wav", samples, RATE, subtype="DOUBLE")
@@ -54,6 +74,31 @@ class TestWrite:
         save_audio(tmp_path / "a.wav", loud, RATE)
         assert soundfile.info(tmp_path / "a.wav").subtype == "FLOAT"
         np.testing.assert_array_equal(load_audio(tmp_path / "a.wav")[0], loud)
+
+    @pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "au", "caf", "w64"])
+    @pytest.mark.parametrize("peak", [1.0, 1e-2, 1e-3, 1e-4])
+    def test_quiet_waves_keep_60_db(self, tmp_path, suffix, peak):
+        wave = noise(5000) * 2 * peak
+        save_audio(tmp_path / f"a.{suffix}", wave, RATE)
+        loaded, _ = load_audio(tmp_path / f"a.{suffix}", dtype="float64")
+        assert np.linalg.norm(loaded - wave) <= 1e-3 * np.linalg.norm(wave)
+
+    def test_encoding_is_the_first_that_keeps_60_db(self, tmp_path):
+        for peak, subtype in ((0.1, "PCM_16"), (1e-3, "PCM_24"), (1e-5, "FLOAT"), (1e-43, "DOUBLE"), (0, "PCM_16")):
+            save_audio(tmp_path / "a.wav", noise(5000) * 2 * peak, RATE)
+            assert soundfile.info(tmp_path / "a.wav").subtype == subtype
+        quiet_integers = np.arange(-3, 4, dtype=np.int16)
+        save_audio(tmp_path / "a.wav", quiet_integers, RATE)
+        assert soundfile.info(tmp_path / "a.wav").subtype == "PCM_16"
+        save_audio(tmp_path / "a.wav", np.array([0.0, 1e300]), RATE)
+        assert soundfile.info(tmp_path / "a.wav").subtype == "DOUBLE"
+
+    @pytest.mark.parametrize(("name", "subtype", "peak"), [("a.flac", None, 1e-5), ("a.wav", "PCM_16", 1e-3)])
+    def test_what_is_rounded_off_of_quiet_waves_is_said(self, tmp_path, name, subtype, peak):
+        with pytest.warns(
+            UserWarning, match=rf"{name} is written in PCM_\d\d, whose rounding error is only \d\d dB below"
+        ):
+            save_audio(tmp_path / name, noise(5000) * 2 * peak, RATE, subtype=subtype)
 
     @pytest.mark.parametrize(("name", "subtype"), [("a.wav", "PCM_16"), ("a.flac", None), ("a.ogg", None)])
     def test_clipping_is_refused(self, tmp_path, name, subtype):
@@ -94,6 +139,51 @@ class TestWrite:
             save_audio(path, [0.5, 0.5], RATE)
         assert load_audio(path)[0].tolist() == [0.25]
         assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "caf"])
+    def test_full_disk_is_told_and_leaves_the_old_file(self, tmp_path, suffix):
+        path = tmp_path / f"a.{suffix}"
+        save_audio(path, np.full(100, 0.25), RATE)
+        old = path.read_bytes()
+        with file_size_limit(10_000), pytest.raises(OSError, match=r"File too large: '.*a\.\w+'") as caught:
+            save_audio(path, noise(200_000), RATE)
+        assert caught.value.errno == errno.EFBIG
+        assert caught.value.filename == str(path)
+        assert path.read_bytes() == old
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_long_names(self, tmp_path):
+        path = tmp_path / ("a" * 251 + ".wav")
+        save_audio(path, [0.25], RATE)
+        assert load_audio(path)[0].tolist() == [0.25]
+
+    def test_every_suffix_that_is_read(self, tmp_path):
+        for suffix in sorted(AUDIO_SUFFIXES):
+            save_audio(tmp_path / f"a{suffix}", noise(4000), RATE)
+            assert load_audio(tmp_path / f"a{suffix}")[0].size == 4000, suffix
+        assert soundfile.info(tmp_path / "a.opus").subtype == "OPUS"
+
+    def test_open_files(self, tmp_path):
+        wave, content = noise(100), io.BytesIO()
+        save_audio(content, wave, RATE)
+        assert content.getvalue()[:4] == b"RIFF"
+        with (tmp_path / "a.flac").open("wb") as file:
+            save_audio(file, wave, RATE)
+        with tempfile.TemporaryFile() as file:
+            save_audio(file, wave, RATE)
+            file.seek(0)
+            np.testing.assert_array_equal(load_audio(file)[0], load_audio(tmp_path / "a.flac")[0])
+        for wrong in (io.StringIO(), 3, None):
+            with pytest.raises(TypeError, match="must be a path or a file open in binary mode"):
+                save_audio(wrong, wave, RATE)
+
+    def test_more_than_4_gib(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(_encodings, "_MAX_BYTES", 1000)
+        save_audio(tmp_path / "a.wav", noise(600), RATE)
+        assert (tmp_path / "a.wav").read_bytes()[:4] == b"RF64"
+        assert load_audio(tmp_path / "a.wav")[0].size == 600
+        with pytest.raises(ValueError, match="too long for an AIFF file"):
+            save_audio(tmp_path / "a.aiff", noise(600), RATE)
 
     def test_permissions_are_those_of_new_files(self, tmp_path):
         (tmp_path / "plain").touch()

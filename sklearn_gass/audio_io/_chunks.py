@@ -82,10 +82,10 @@ def read_chunks(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
     stop = end if known is None else chunks.follow(chunk.begin, known)
     if known is not None and known <= chunks.layout.samples[chunk.name] and stop < end:
         known, stop = None, end  # a size that was never filled in
+    head = bytearray(read_at(file, begin, chunk.begin - begin))
     if known is None:
         known = end - chunk.begin
-        _check_size_of_all(file, chunks.layout, begin, end)
-    head = bytearray(read_at(file, begin, chunk.begin - begin))
+        _check_size_of_all(head, chunks.layout, known)
     _put_sizes(head, chunks.layout, chunk.size_at - begin, known, stop - begin)
     if long_sizes_at is not None:
         struct.pack_into("<I", head, chunk.size_at - begin, _NO_SIZE)
@@ -101,15 +101,16 @@ class _Chunks(NamedTuple):
     end: int
 
     def read(self, position: int) -> _Chunk | None:
-        """Return the chunk at a position, None if no complete header is there."""
+        """Return the chunk at a position, None if no complete header with a name is there."""
         n_name, size_format = self.layout.n_name, self.layout.size_format
         n_header = n_name + struct.calcsize(size_format)
-        header = read_at(self.file, position, min(n_header, max(self.end - position, 0)))
-        if len(header) < n_header:
+        header = read_at(self.file, position, min(n_header, self.end - position))
+        name = header[:4]
+        if len(header) < n_header or not (name.isascii() and name.decode().isprintable()):
             return None
         (size,) = struct.unpack(size_format, header[n_name:])
         size -= n_header * self.layout.size_counts_header
-        return _Chunk(header[:4], position + n_name, position + n_header, max(size, 0))
+        return _Chunk(name, position + n_name, position + n_header, max(size, 0))
 
     def find_samples(self, begin: int) -> tuple[_Chunk, int | None]:
         """Return the chunk of samples, and where the long sizes of RF64 stand."""
@@ -126,7 +127,7 @@ class _Chunks(NamedTuple):
         """Return where the chunks end that follow the samples; some programs leave out the padding in between."""
         for start in (begin + self._padded(size), begin + size):
             stop = start
-            while (chunk := self.read(stop)) and chunk.name.isascii() and chunk.name.decode().isprintable():
+            while chunk := self.read(stop):
                 if chunk.name in _FILES:
                     return stop  # another file, joined to this one
                 if chunk.name in self.layout.samples:
@@ -144,12 +145,11 @@ class _Chunks(NamedTuple):
         return -(-size // self.layout.alignment) * self.layout.alignment
 
 
-def _check_size_of_all(file: BinaryIO, layout: _Layout, begin: int, end: int) -> None:
-    """Refuse a file that has fewer bytes than its first header promises; the size of its samples is unknown."""
+def _check_size_of_all(head: bytearray, layout: _Layout, n_present: int) -> None:
+    """Refuse a file that lacks bytes by the size of all of it in its header."""
     if layout.size_at is not None:
-        n_size = struct.calcsize(layout.size_format)
-        (size,) = struct.unpack(layout.size_format, read_at(file, begin + layout.size_at, n_size))
-        known_size(size + layout.n_uncounted, end - begin)
+        (size,) = struct.unpack_from(layout.size_format, head, layout.size_at)
+        known_size(size + layout.n_uncounted - len(head), n_present)
 
 
 def _put_sizes(head: bytearray, layout: _Layout, size_at: int, size: int, n_file: int) -> None:

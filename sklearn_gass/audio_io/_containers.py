@@ -48,8 +48,7 @@ def find_parts(file: BinaryIO) -> list[Part]:
         parts += found
     if not parts:
         raise UnreadableError(
-            "is no sound file, or has no header that tells its format: WAV, RF64, W64, AIFF, AU, CAF, FLAC, OGG, MP3 "
-            "and NIST SPHERE are read."
+            "is damaged or no sound file: it has no header of WAV, RF64, W64, AIFF, AU, CAF, FLAC, OGG, MP3 or SPHERE."
         )
     if end - position >= _FEW_BYTES:
         raise UnreadableError(
@@ -86,11 +85,11 @@ def _read_sphere(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]
     try:
         n_header = int(read_at(file, begin, 16).split(b"\n")[1])
     except (IndexError, ValueError):
-        raise UnreadableError("is damaged: its header does not tell its length.") from None
+        raise UnreadableError("is damaged or no sound file: its header does not tell its own length.") from None
     fields = {}
     for line in read_at(file, begin, min(n_header, end - begin)).split(b"end_head")[0].splitlines():
         parts = line.split()
-        if len(parts) == 3 and parts[1] == b"-i" and parts[2].isdigit():
+        if len(parts) == 3 and parts[1] == b"-i" and parts[2].isdigit() and len(parts[2]) < 20:
             fields[parts[0]] = int(parts[2])
     n_samples, n_bytes = fields.get(b"sample_count"), fields.get(b"sample_n_bytes", 1)
     if n_samples is not None:

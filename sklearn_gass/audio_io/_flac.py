@@ -12,6 +12,7 @@ _N_SEARCHED_AT_ONCE = 2**20
 _N_STREAMINFO = 42  # the marker fLaC, a block's header and 34 bytes of stream information
 _STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 _LONGEST_FRAME = 2**21
+_N_CANDIDATES = 8  # the header of the last frame comes before those of others, which bytes of it seldom look like
 _BLOCK_SIZES = {1: 192, **{i: 576 << i - 2 for i in range(2, 6)}, **{i: 256 << i - 8 for i in range(8, 16)}}
 
 
@@ -63,14 +64,16 @@ def _find_next(file: BinaryIO, position: int, end: int) -> int:
 
 def _count_samples(file: BinaryIO, begin: int, end: int, head: bytes) -> int | None:
     """Return the samples per channel up to the end of the last frame; None if the last bytes are no complete frame."""
-    n_tail = max(min(_LONGEST_FRAME, end - begin), 0)
-    tail = read_at(file, end - n_tail, n_tail)
-    position = len(tail)
-    while (position := tail.rfind(b"\xff", 0, position)) >= 0:
+    tail = read_at(file, max(end - _LONGEST_FRAME, begin), min(_LONGEST_FRAME, end - begin))
+    position, n_left = len(tail), _N_CANDIDATES
+    while n_left and (position := tail.rfind(b"\xff", 0, position)) >= 0:
         last_sample = _end_of_frame(tail[position : position + 16], n_block=int.from_bytes(head[8:10], "big"))
+        if last_sample is None:
+            continue
         # the checksum of a frame is over all of it, which comes to zero together with the checksum itself
-        if last_sample is not None and not _checksum(tail[position:], 16, 0x8005):
+        if not _checksum(tail[position:], 16, 0x8005):
             return last_sample
+        n_left -= 1
     return None
 
 

@@ -82,7 +82,7 @@ def read_mpeg(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
         If a frame is missing or incomplete.
     """
     streams: list[_Stream] = []
-    n_free = 0
+    n_free, is_joined = 0, True
     position, end_frames = begin, strip_tags(file, begin, end)
     while position < end_frames:
         start = read_at(file, position, _N_START).ljust(_N_START, b"\0")
@@ -91,7 +91,7 @@ def read_mpeg(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
             sound = skip_tags(file, position, end_frames)
             if sound == position:
                 raise UnreadableError(f"is damaged: byte {position} of {end} begins no MPEG frame.")
-            position = sound
+            position, is_joined = sound, True
             continue
         if frame.is_free:
             n_free = n_free or _distance(file, position, frame)
@@ -100,11 +100,12 @@ def read_mpeg(file: BinaryIO, begin: int, end: int) -> tuple[list[Part], int]:
             n_present = end_frames - position
             raise UnreadableError(f"is truncated: its last frame has {n_present} of {frame.n_bytes} bytes.")
         counter = _find_counter(start, frame)
-        if counter or not streams or streams[-1].frame.kind != frame.kind:
+        if counter or is_joined or streams[-1].frame.kind != frame.kind:
             streams.append(_Stream(position, frame, [], counter))
+            is_joined = False
         position += frame.n_bytes
         streams[-1].ends.append(position)
-    return [part for stream in streams for part in _make_parts(stream)], end
+    return [_make_part(stream) for stream in streams], end
 
 
 @lru_cache(maxsize=1024)
@@ -147,24 +148,23 @@ def _find_counter(start: bytes, frame: _Frame) -> _Counter | None:
     return None
 
 
-def _make_parts(stream: _Stream) -> list[Part]:
-    """Return a part for the frames that are counted and one for those behind them."""
+def _make_part(stream: _Stream) -> Part:
+    """Return all frames of a stream as a part; the delays that a counter tells hold if its count is right."""
     counter = stream.counter
     if counter is None:
-        return [_count_frames(stream, 0)]
-    n_frames = len(stream.ends) - 1
-    # some encoders count the counter, and their number of bytes then shows that no frame is missing
-    n_counted = counter.n_frames - (
-        counter.n_frames == n_frames + 1 and counter.n_bytes <= stream.ends[-1] - stream.begin
-    )
+        return _count_frames(stream, 0)
+    n_frames, n_counted = len(stream.ends) - 1, counter.n_frames
+    # some encoders count the counter; their number of bytes then shows that no frame is missing
+    if n_counted == n_frames + 1 and counter.n_bytes <= stream.ends[-1] - stream.begin:
+        n_counted = n_frames
     if n_counted > n_frames:
         raise UnreadableError(f"is truncated: its header promises {n_counted} frames, but {n_frames} are there.")
-    if n_counted == 0 or counter.name == b"VBRI":
-        return [_count_frames(stream, 1)]
-    # mpg123 finds a counter only behind zeros
-    head = stream.frame.header + bytes(stream.frame.n_side) + counter.name + n_counted.to_bytes(4, "big")
-    counted = Part(stream.begin + len(head), stream.ends[n_counted], head)
-    return [counted] if n_counted == n_frames else [counted, _count_frames(stream, 1 + n_counted)]
+    if n_counted < n_frames or n_frames == 0 or counter.name == b"VBRI":
+        return _count_frames(stream, 1)
+    # mpg123 finds a counter only behind zeros, and where it stands in frames without a checksum
+    header = _without_checksum(stream.frame.header).to_bytes(_N_HEADER, "big")
+    head = header + bytes(stream.frame.n_side) + counter.name + n_counted.to_bytes(4, "big")
+    return Part(stream.begin + len(head), stream.ends[-1], head)
 
 
 def _count_frames(stream: _Stream, n_left_out: int) -> Part:
@@ -177,18 +177,20 @@ def _count_frames(stream: _Stream, n_left_out: int) -> Part:
         return Part(begin, stream.ends[-1], n_samples=n_samples)
     silence = _silent_frame(frame.header)
     # a frame of silence more, from which the delay of the decoder is taken
-    count = b"Info" + (1).to_bytes(4, "big") + (n_frames + 1).to_bytes(4, "big")
-    at = _N_HEADER + frame.n_side
-    head = silence[:at] + count + silence[at + len(count) :] + silence
+    count = bytes(silence.n_side) + b"Info" + struct.pack(">II", 1, n_frames + 1)
+    head = (silence.header + count).ljust(silence.n_bytes, b"\0") + silence.header.ljust(silence.n_bytes, b"\0")
     return Part(begin, stream.ends[-1], head, n_skipped=frame.n_samples - _DECODER_DELAY, n_samples=n_samples)
 
 
-def _silent_frame(header: bytes) -> bytes:
+def _silent_frame(header: bytes) -> _Frame:
     """Return the shortest frame of layer 3 that can hold a count, of the kind that a header tells."""
-    bits = int.from_bytes(header, "big") | 1 << 16  # without a checksum
+    bits = _without_checksum(header)
     for bit_rate in range(1, 15):
-        short = (bits & ~(15 << 12 | 1 << 9) | bit_rate << 12).to_bytes(_N_HEADER, "big")
-        frame = _parse(short)
+        frame = _parse((bits & ~(15 << 12 | 1 << 9) | bit_rate << 12).to_bytes(_N_HEADER, "big"))
         if frame is not None and frame.n_bytes >= _N_COUNTER:
-            return short.ljust(frame.n_bytes, b"\0")
+            return frame
     raise AssertionError("every kind of frame has a bit rate at which it can hold a count")
+
+
+def _without_checksum(header: bytes) -> int:
+    return int.from_bytes(header, "big") | 1 << 16

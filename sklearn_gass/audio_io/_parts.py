@@ -70,8 +70,10 @@ class PartFile(io.RawIOBase):
         self._position = 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Move to a position."""
-        self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        """Move to a position, unless it lies before the first byte."""
+        position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if position >= 0:
+            self._position = position
         return self._position
 
     def tell(self) -> int:
@@ -109,7 +111,7 @@ def read_at(file: BinaryIO, position: int, n_bytes: int) -> bytes:
     position : int
         First byte.
     n_bytes : int
-        How many bytes to read.
+        How many bytes to read; none if it is negative.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def read_at(file: BinaryIO, position: int, n_bytes: int) -> bytes:
         At most `n_bytes` bytes.
     """
     file.seek(min(position, _BEYOND_ANY_FILE))
-    return file.read(n_bytes)
+    return file.read(max(n_bytes, 0))
 
 
 def known_size(size: int, n_present: int) -> int | None:

@@ -89,8 +89,8 @@ def load_audio(
 ) -> tuple[NDArray[np.floating], int]:
     """Read a sound file to its last sample.
 
-    WAV, RF64, W64, AIFF, AU, CAF, FLAC, OGG (Vorbis and Opus), MP3 and NIST SPHERE are read. The format is told by the
-    content, not by the name. Integer samples are divided by their full scale, 32768 for 16 bits.
+    WAV, RF64, W64, AIFF, AU, CAF, FLAC, OGG (Vorbis, Opus and FLAC), MP3 and NIST SPHERE are read. The format is told
+    by the content, not by the name. Integer samples are divided by their full scale, 32768 for 16 bits.
 
     A file that is truncated or lacks a piece in its middle is refused. Recordings that were joined to one file are
     returned as one. Where the length in a header is a stand-in, as in files that were written into a pipe, the samples
@@ -179,11 +179,16 @@ def _decoder(file: BinaryIO, part: Part) -> Iterator[soundfile.SoundFile]:
                     f"has a sample rate of {sound.samplerate} Hz, and only 1 to {MAX_SAMPLE_RATE} Hz are read."
                 )
             yield sound
-    except soundfile.LibsndfileError as error:
+    except (soundfile.LibsndfileError, UnreadableError) as error:
         if content.error is not None:
             raise content.error from None
-        reason = error.error_string.rstrip(".")
-        raise UnreadableError(f"is damaged, or its encoding is unknown (libsndfile: {reason}).") from error
+        if isinstance(error, UnreadableError):
+            raise
+        raise UnreadableError(f"is damaged or no sound file of a known encoding ({_reason(error)}).") from error
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return f"libsndfile: {error.error_string.rstrip('.')}"
 
 
 def _decode(file: BinaryIO, parts: list[Part], dtype: str, mono: bool) -> tuple[NDArray[np.floating], int]:
@@ -204,11 +209,19 @@ def _decode(file: BinaryIO, parts: list[Part], dtype: str, mono: bool) -> tuple[
 
 def _read_blocks(sound: soundfile.SoundFile, part: Part, dtype: str, mono: bool) -> Iterator[NDArray[np.floating]]:
     """Yield samples of shape (n_channels, n) and check that they are as many as they should be."""
+    import soundfile
+
     n_samples = sound.frames - part.n_skipped if part.n_samples is None else part.n_samples
     n_read = -part.n_skipped
     while n_read < n_samples:
         wanted = -n_read if n_read < 0 else min(n_samples - n_read, max(_N_READ_AT_ONCE // sound.channels, 1))
-        block = sound.read(wanted, dtype=dtype, always_2d=True)
+        try:
+            block = sound.read(wanted, dtype=dtype, always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise UnreadableError(
+                f"is damaged: decoding fails after {max(sound.tell() - part.n_skipped, 0)} of its {n_samples} samples "
+                f"({_reason(error)})."
+            ) from error
         if not np.isfinite(block).all():
             raise UnreadableError("contains NaN or infinite samples.")
         if len(block) < wanted:

@@ -27,11 +27,12 @@ def skip_tags(file: BinaryIO, position: int, end: int) -> int:
         Of the first byte that belongs to neither, at most `end`.
     """
     while position < end:
-        after = min(position + _tag_length(read_at(file, position, 32)), end)
-        if after == position:
-            return end if _is_zero(file, position, end) else position
-        position = after
-    return position
+        start = read_at(file, position, 32)
+        n_bytes = _tag_length(start)
+        if not n_bytes:
+            return position if any(start) or not _is_zero(file, position, end) else end
+        position += n_bytes
+    return min(position, end)
 
 
 def strip_tags(file: BinaryIO, begin: int, end: int) -> int:

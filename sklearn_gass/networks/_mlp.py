@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": lambda inputs: functional.leaky_relu(inputs, 0.2),
     "tanh": torch.tanh,
     "softplus": functional.softplus,
@@ -59,7 +59,8 @@ class MLP(nn.Module):
         *hidden, last = self.layers
         for layer in hidden:
             inputs = self.activation(layer(inputs))
-        return last(inputs)
+        outputs: Tensor = last(inputs)
+        return outputs
 
 
 class FrameDecoder(MLP):

@@ -55,4 +55,5 @@ def gradient_penalty(critic: FrameEncoder, real: Tensor, fake: Tensor, generator
         What a Wasserstein critic's loss is increased by, up to a weight.
     """
     share = torch.rand(len(real), 1, generator=generator, device=real.device)
-    return (slopes(critic, torch.lerp(fake, real, share)).norm(dim=1) - 1).square().mean()
+    steepness: Tensor = slopes(critic, torch.lerp(fake, real, share)).norm(dim=1)
+    return (steepness - 1).square().mean()

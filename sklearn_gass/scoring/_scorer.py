@@ -185,11 +185,12 @@ def frame_sdr(references: ArrayLike, estimates: ArrayLike) -> NDArray[np.float64
     true, tiny = np.asarray(references, dtype=np.float64), np.finfo(np.float64).tiny
     signal = np.sum(true**2, axis=(1, 2))
     error = np.sum((true - np.asarray(estimates)) ** 2, axis=(1, 2))
-    return 10 * np.log10((signal + tiny) / (error + np.finfo(np.float64).eps * signal + tiny))
+    ratio: NDArray[np.float64] = 10 * np.log10((signal + tiny) / (error + np.finfo(np.float64).eps * signal + tiny))
+    return ratio
 
 
 def _own_score(estimator: Any, X: Any, y: Any) -> float:
-    return estimator.score(X, y)
+    return float(estimator.score(X, y))
 
 
 def _evaluate(
