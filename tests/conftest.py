@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
 from sklearn_gass.datasets import fetch_timit_sample, make_voices
+
+# Property tests draw the same examples in every run, so that a run says something about the code alone, and time
+# decides nothing. `tests/run explore` draws others.
+_NO_CLOCK = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, **_NO_CLOCK)
+hypothesis.settings.register_profile("explore", max_examples=1000, database=None, print_blob=True, **_NO_CLOCK)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
