@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -169,6 +170,51 @@ def test_corrupt_partial_file_is_discarded(server, tmp_path, size):
     (tmp_path / "timit.zip.part").write_bytes(b"x" * length)
     assert len(fetch_timit_sample(data_home=tmp_path, delay=0).utterances) == 100
     assert server.ranges[-1] is None
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="needs links that opening can refuse to follow")
+class TestPlantedLinks:
+    """What someone else puts into a shared data folder must not lead a download to other files."""
+
+    @pytest.mark.parametrize("link", [os.symlink, os.link])
+    def test_unfinished_file(self, server, tmp_path, link):
+        victim, home = tmp_path / "precious", tmp_path / "home"
+        victim.write_bytes(server.content[:1000])
+        home.mkdir()
+        link(victim, home / "timit.zip.part")
+        server.script = ["cut"]
+        assert len(fetch_timit_sample(data_home=home, delay=0).utterances) == 100
+        assert victim.read_bytes() == server.content[:1000]
+        assert server.ranges[0] is None
+
+    def test_link_to_a_file_that_does_not_exist(self, server, tmp_path):
+        (tmp_path / "home").mkdir()
+        os.symlink(tmp_path / "new", tmp_path / "home" / "timit.zip.part")
+        fetch_timit_sample(data_home=tmp_path / "home")
+        assert not (tmp_path / "new").exists()
+
+    def test_link_put_there_while_the_server_answers(self, server, tmp_path, monkeypatch):
+        victim = tmp_path / "precious"
+        victim.write_text("precious")
+
+        def plant(response, start):
+            os.symlink(victim, tmp_path / "home" / "timit.zip.part")
+            return False
+
+        monkeypatch.setattr(_download, "_is_resumed", plant)
+        with pytest.raises(OSError, match="Could not download"):
+            fetch_timit_sample(data_home=tmp_path / "home", n_retries=0)
+        assert victim.read_text() == "precious"
+
+    def test_lock(self, server, tmp_path):
+        victim, home = tmp_path / "precious", tmp_path / "home"
+        victim.write_text("precious")
+        home.mkdir()
+        os.symlink(victim, home / ".timit.lock")
+        with pytest.raises(OSError, match=r"\.timit\.lock"):
+            fetch_timit_sample(data_home=home)
+        assert victim.read_text() == "precious"
+        assert server.ranges == []
 
 
 @pytest.mark.parametrize("step", ["garbage", "endless"])

@@ -13,7 +13,7 @@ PACKAGE = Path(sklearn_gass.__file__).parent
 
 # One module or subpackage stands for all in it. Inside a subpackage modules may import each other.
 LEVELS = [
-    {"_random", "_validation", "_signals", "_audio_headers", "_framing"},
+    {"_random", "_validation", "_signals", "_framing"},
     {"stft", "divergences", "masks", "datasets", "audio_io", "display"},
     {"metrics"},
     {"scoring"},

@@ -1,7 +1,8 @@
 """Resumable, verified download of one archive over HTTP.
 
 An unfinished transfer stays beside its target as ``<name>.part`` and is continued by the next attempt, in this
-process or a later one. The target appears by an atomic rename, and only once its size and checksum are right.
+process or a later one. The target appears by an atomic rename, and only once its size and checksum are right. A link
+that stands where the unfinished transfer should is removed, so that nothing is written to where it leads.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -95,14 +97,14 @@ def _transfer(archive: Archive, partial: Path) -> None:
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    start = partial.stat().st_size if partial.exists() else 0
+    start = _size_so_far(partial)
     if start >= archive.size:
         return
     headers = {"Range": f"bytes={start}-"} if start else {}
     try:
         with urlopen(Request(archive.url, headers=headers), timeout=_TIMEOUT) as response:
             resumed = _is_resumed(response, start)
-            with partial.open("ab" if resumed else "wb") as file:
+            with _open_unlinked(partial, append=resumed) as file:
                 missing = archive.size - (start if resumed else 0)
                 # One byte more than expected is enough to see that the file is another one.
                 while missing >= 0 and (chunk := response.read(min(_CHUNK, missing + 1))):
@@ -113,6 +115,25 @@ def _transfer(archive: Archive, partial: Path) -> None:
         if error.code == 416:
             partial.unlink()
         raise
+
+
+def _size_so_far(partial: Path) -> int:
+    """Return the length of the unfinished file, after removing what is no file of its own."""
+    try:
+        status = partial.lstat()
+    except FileNotFoundError:
+        return 0
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        return status.st_size
+    partial.unlink()
+    return 0
+
+
+def _open_unlinked(partial: Path, *, append: bool) -> BinaryIO:
+    """Open a file for writing, unless a link has been put there in the meantime."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(partial, flags, 0o666), "ab" if append else "wb")
 
 
 def _is_resumed(response: HTTPResponse, start: int) -> bool:
