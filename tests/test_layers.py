@@ -129,3 +129,40 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(program, needed):
     loaded = set(result.stdout.split())
     assert "sklearn_gass" in loaded
     assert loaded & HEAVY == needed
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["separate", "--help"], ["--version"], ["separate"], ["magic"]])
+def test_help_and_wrong_usage_load_no_library(arguments):
+    script = (
+        "import sys\nfrom sklearn_gass.cli import main\n"
+        f"try: main({arguments})\nexcept SystemExit: print('loaded', *sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = result.stdout.splitlines()[-1].split()
+    assert loaded[0] == "loaded" and "sklearn_gass.cli" in loaded
+    assert not {"numpy", "scipy", "sklearn", "torch", "joblib", "tqdm", *HEAVY} & set(loaded)
+
+
+def test_every_public_module_is_an_attribute_of_the_package():
+    names = {path.stem for path in PACKAGE.glob("*.py")} | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    public = {name for name in names if not name.startswith("_")} - {"cli"}
+    script = f"import sklearn_gass\nfor name in {sorted(public)}: getattr(sklearn_gass, name)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert public <= set(dir(sklearn_gass))
+
+
+def test_every_public_name_is_there_and_no_other():
+    for name in sklearn_gass.__all__:
+        assert getattr(sklearn_gass, name).__module__.startswith("sklearn_gass.")
+    assert set(sklearn_gass.__all__) <= set(dir(sklearn_gass))
+    with pytest.raises(AttributeError, match="has no attribute 'magic'"):
+        _ = sklearn_gass.magic
+    with pytest.raises(ImportError):
+        from sklearn_gass import magic  # noqa: F401
+
+
+def test_type_checkers_know_every_public_name():
+    """The names are imported for them in a branch that never runs."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    known = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert known - {"import_module"} == set(sklearn_gass.__all__)
