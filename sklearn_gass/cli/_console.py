@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-PROGRAM = "sklearn-gass"
+from sklearn_gass.cli._signals import PROGRAM, signals
+from sklearn_gass.cli._streams import one_line, silence, visible, write_line
 
 
 class CommandError(Exception):
@@ -16,19 +18,26 @@ class CommandError(Exception):
 
 
 @contextmanager
-def stated(what: str = "") -> Iterator[None]:
-    """Turn the errors by which the library refuses its input into a `CommandError`, headed by what it was about."""
+def stated(what: str = "", kinds: tuple[type[Exception], ...] = (OSError, ValueError)) -> Iterator[None]:
+    """Turn errors, by default those by which the library refuses its input, into a `CommandError` headed by `what`."""
     try:
         yield
-    except (OSError, ValueError) as error:
-        text = str(error)
-        if isinstance(error, OSError) and error.strerror:
-            text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    except kinds as error:
+        text = reason(error)
         raise CommandError(f"{what}: {text}" if what else text) from error
 
 
+def reason(error: Exception) -> str:
+    """Return what an error says, without the number of an operating system's error."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 class Console:
-    """The two streams of a command.
+    """The two streams of a command. All that is printed is made visible: no file name can steer a terminal.
+
+    A stream that cannot be written stops no work; `finish` tells at the end that results could not be printed.
 
     Parameters
     ----------
@@ -39,19 +48,40 @@ class Console:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self._bar: Any = None
+        self._failure: Exception | None = None
 
-    def result(self, text: str = "") -> None:
-        """Print a line of what was asked for."""
-        self._without_bar(lambda: print(text, flush=True))
+    def result(self, *lines: str) -> None:
+        """Print lines of what was asked for."""
+        self._without_bar(lambda: self._print(*lines))
 
     def notice(self, text: str) -> None:
         """Tell something worth knowing."""
         if not self.quiet:
-            self._without_bar(lambda: print(text, file=sys.stderr, flush=True))
+            self._without_bar(lambda: self.complain(text))
 
     def error(self, text: str) -> None:
         """State what went wrong."""
-        print(f"{PROGRAM}: error: {' '.join(text.split())}", file=sys.stderr, flush=True)
+        self.complain(f"{PROGRAM}: error: {one_line(text)}")
+
+    def complain(self, *lines: str) -> None:
+        """Print lines on standard error, if that can be written."""
+        try:
+            for line in lines:
+                write_line(sys.stderr, line)
+        except (OSError, ValueError):
+            silence(sys.stderr)
+
+    def finish(self) -> int:
+        """Empty both streams and return the exit status: 1 if results could not be printed."""
+        self._print()
+        # who closed a pipe wants no more, and no word about it either
+        if self._failure is not None and not isinstance(self._failure, BrokenPipeError):
+            self.error(f"Standard output cannot be written: {reason(self._failure)}.")
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            silence(sys.stderr)
+        return int(self._failure is not None)
 
     @contextmanager
     def progress(self, n_steps: int) -> Iterator[Callable[[str], None]]:
@@ -70,8 +100,9 @@ class Console:
 
         def begin(description: str) -> None:
             nonlocal started
+            signals.check()
             bar.update(int(started))
-            bar.set_description(description)
+            bar.set_description(visible(description))
             started = True
 
         self._bar = bar
@@ -82,17 +113,31 @@ class Console:
             bar.close()
 
     @contextmanager
-    def logging(self) -> Iterator[None]:
-        """Show what the library logs as notices."""
+    def listening(self) -> Iterator[None]:
+        """Show what the library logs, and the warnings of all libraries, as notices."""
         logger = logging.getLogger("sklearn_gass")
         handler, level = _NoticeHandler(self), logger.level
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_, **__: self.notice(one_line(str(message)))
+                yield
         finally:
             logger.removeHandler(handler)
             logger.setLevel(level)
+
+    def _print(self, *lines: str) -> None:
+        """Print lines and all that is held back; after a failure, nothing more."""
+        if self._failure is not None:
+            return
+        try:
+            for line in lines:
+                write_line(sys.stdout, line)
+            sys.stdout.flush()
+        except (OSError, ValueError) as error:
+            self._failure = error
+            silence(sys.stdout)
 
     def _without_bar(self, say: Callable[[], None]) -> None:
         """Print while the bar is off the screen."""
@@ -113,12 +158,12 @@ class _NoticeHandler(logging.Handler):
         self._console.notice(record.getMessage())
 
 
-def text_table(rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> str:
+def text_table(rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> list[str]:
     """Return lines with row names on the left and right-aligned cells."""
-    first = max(map(len, rows), default=0)
-    widths = [max(len(column), *(len(cells[i]) for cells in rows.values())) for i, column in enumerate(columns)]
-    lines = [("", columns), *rows.items()]
-    return "\n".join(
+    lines = [("", columns), *((visible(name), cells) for name, cells in rows.items())]
+    first = max(len(name) for name, _ in lines)
+    widths = [max(len(cells[i]) for _, cells in lines) for i in range(len(columns))]
+    return [
         "  ".join([name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))]).rstrip()
         for name, cells in lines
-    )
+    ]

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from sklearn_gass import STFT, AudioSeparator, Separation, SupervisedSeparator
+from sklearn_gass.audio_io import save_audio
 from sklearn_gass.cli._console import CommandError, Console, text_table
-from sklearn_gass.cli._files import check_writable
 from sklearn_gass.cli._models import make_source_model
-from sklearn_gass.cli._report import write_report
+from sklearn_gass.cli._outputs import check_writable, staged
+from sklearn_gass.cli._report import write_page
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, make_voices, timit_pairs
 from sklearn_gass.display import format_decibel, scores_html
 from sklearn_gass.metrics import BSSEval, bss_eval, ideal_ratio_mask_bound
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
         paths = _write(args, console, outcomes, scores, speech)
     columns = ["SDR", "SIR", "SAR"]
     rows = {name: [format_decibel(row[column]) for column in columns] for name, row in scores.items()}
-    console.result(f"\nScores in dB, mean over both voices:\n{text_table(rows, columns)}\n")
+    console.result("", "Scores in dB, mean over both voices:", *text_table(rows, columns), "")
     for name, outcome in outcomes.items():
         console.result(f"{name} was trained in {outcome.seconds:.1f} s.")
     console.result(f"Wrote {len(paths)} files; open the last one in a browser:")
@@ -153,14 +154,17 @@ def _write(
     gain = _PEAK / max(np.abs(wave).max() for wave in shown.values())
     shown = {name: wave * gain for name, wave in shown.items()}
     files = {f"{name.replace(', ', '-').replace(' ', '-').lower()}.wav": wave for name, wave in shown.items()}
-    return write_report(
-        args.output,
-        files,
-        shown,
-        speech.sample_rate,
-        console,
-        title="Two voices separated",
-        lead=f"Speech: {speech.description}.",
-        sections={"Scores": scores_html(scores, "dB, mean over both voices")},
-        notes=[note for note in (_SCORES_NOTE, speech.note) if note],
-    )
+    with staged(args.output) as scratch:
+        for name, wave in files.items():
+            save_audio(scratch / name, wave, speech.sample_rate)
+        names = write_page(
+            scratch,
+            shown,
+            speech.sample_rate,
+            console,
+            title="Two voices separated",
+            lead=f"Speech: {speech.description}.",
+            sections={"Scores": scores_html(scores, "dB, mean over both voices")},
+            notes=[note for note in (_SCORES_NOTE, speech.note) if note],
+        )
+    return [args.output / name for name in [*files, *names]]

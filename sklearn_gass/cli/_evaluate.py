@@ -6,12 +6,14 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_gass.cli._console import CommandError, Console, stated, text_table
-from sklearn_gass.cli._files import Recording, labelled, read_recording, tell_averaged
+from sklearn_gass.cli._recordings import Recording, read_recording, tell_channels
 from sklearn_gass.display import format_decibel
 from sklearn_gass.metrics import bss_eval, si_sdr
 
@@ -29,7 +31,8 @@ _HEADINGS = {
 
 def run(args: argparse.Namespace, console: Console) -> None:
     """Print the scores of each source and their means."""
-    reference_paths, estimate_paths = labelled(args.references, "--references"), labelled(args.estimates, "--estimates")
+    reference_paths = _labelled(args.references, "--references")
+    estimate_paths = _labelled(args.estimates, "--estimates")
     labels = list(reference_paths)
     if set(estimate_paths) != set(labels):
         raise CommandError(
@@ -39,20 +42,23 @@ def run(args: argparse.Namespace, console: Console) -> None:
     estimates = [read_recording(estimate_paths[label]) for label in labels]
     mixture = [] if args.mixture is None else [read_recording(args.mixture)]
     _check_alike([*references, *estimates, *mixture])
-    tell_averaged([*references, *estimates, *mixture], console)
+    tell_channels([*references, *estimates, *mixture], console)
     for recording in (*references, *estimates):
         if not recording.wave.any():
             raise CommandError(f"{recording.path} is silent, and no ratio is defined for silence.")
+    for first, second in combinations(references, 2):
+        if np.array_equal(first.wave, second.wave):
+            raise CommandError(f"The references {first.path} and {second.path} are the same sound.")
 
     scores = score(_stack(references), _stack(estimates), _stack(mixture)[0] if mixture else None)
     by_source = {label: {name: float(values[i]) for name, values in scores.items()} for i, label in enumerate(labels)}
     means = {name: float(np.mean(values)) for name, values in scores.items()}
     if args.json:
-        console.result(_json(by_source, means))
+        console.result(*_json(by_source, means).splitlines())
         return
     rows = {**by_source, "mean": means} if "mean" not in by_source else {**by_source, "mean of all": means}
-    cells = {name: [format_decibel(value) for value in row.values()] for name, row in rows.items()}
-    console.result(text_table(cells, [_HEADINGS[name] for name in scores]))
+    cells = {name: [_cell(value) for value in row.values()] for name, row in rows.items()}
+    console.result(*text_table(cells, [_HEADINGS[name] for name in scores]))
 
 
 def score(
@@ -69,6 +75,18 @@ def score(
         return scores | {gain: scores[name] - before[name] for name, gain in _GAINS.items()}
 
 
+def _labelled(pairs: Sequence[tuple[str, Path]], what: str) -> dict[str, Path]:
+    """Return paths by label after checking that there are two or more, all different."""
+    paths: dict[str, Path] = {}
+    for label, path in pairs:
+        if label.casefold() in map(str.casefold, paths):
+            raise CommandError(f"The label {label!r} comes twice in {what}.")
+        paths[label] = path
+    if len(paths) < 2:
+        raise CommandError(f"Separation needs two or more sources, but {what} names only {next(iter(paths))!r}.")
+    return paths
+
+
 def _check_alike(recordings: Sequence[Recording]) -> None:
     first = recordings[0]
     for other in recordings[1:]:
@@ -82,6 +100,11 @@ def _check_alike(recordings: Sequence[Recording]) -> None:
                 f"{first.path} has {first.wave.size} samples, but {other.path} has {other.wave.size}: "
                 "all files must be equally long."
             )
+
+
+def _cell(value: float) -> str:
+    """Return a ratio as text; an infinite one is beyond 99 dB like those that only rounding errors keep finite."""
+    return format_decibel(float(np.clip(value, -1000, 1000)))
 
 
 def _stack(recordings: Sequence[Recording]) -> NDArray[np.floating]:

@@ -1,177 +1,69 @@
-"""Arguments, dispatch and exit codes of the command line.
-
-Commands are modules with a function ``run(args, console)``, imported once they are called for, since the libraries
-beneath take seconds to load.
-"""
+"""Dispatch, and how a command ends."""
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import sys
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
-from sklearn_gass.cli._console import PROGRAM, CommandError, Console
-from sklearn_gass.cli._models import MODELS
+from sklearn_gass.cli._arguments import parse_arguments
+from sklearn_gass.cli._console import CommandError, Console, reason
+from sklearn_gass.cli._memory import is_out_of_memory
+from sklearn_gass.cli._signals import ending, signals
+from sklearn_gass.cli._streams import open_missing_streams
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : sequence of str or None, default=None
-        Arguments; ``None`` takes those of the process.
-
-    Returns
-    -------
-    status : int
-        0 if all went well, 1 after a problem that was stated on standard error, 130 after Ctrl-C. Wrong usage ends
-        with SystemExit and status 2.
-    """
-    args = build_parser().parse_args(argv)
-    console = Console(quiet=args.quiet)
+def run_command(argv: Sequence[str] | None) -> int:
+    """Run a command and return the exit status; help, version and wrong usage end with SystemExit."""
+    open_missing_streams()
+    console = Console()
     try:
-        with console.logging():
-            import_module(f"sklearn_gass.cli._{args.command}").run(args, console)
-            sys.stdout.flush()
-    except CommandError as error:
-        console.error(str(error))
-        return 1
-    except KeyboardInterrupt:
-        console.error("interrupted; what was unfinished has been removed.")
-        return 130
-    except BrokenPipeError:
-        # who read the output has gone; python would complain once more when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        args = parse_arguments(argv, console)
+    except SystemExit as stop:
+        unprinted = console.finish()
+        raise SystemExit(stop.code or unprinted) from None
+    console.quiet = args.quiet
+    status = max(_run(args, console), console.finish())
+    signals.release()
+    return status
+
+
+def _run(args: argparse.Namespace, console: Console) -> int:
+    """Return the exit status of a command after stating what went wrong, if anything did."""
+    try:
+        with console.listening():
+            command = import_module(f"sklearn_gass.cli._{args.command}")
+            signals.begin_work()
+            command.run(args, console)
+            signals.check()
+            signals.end_work()
+    except BaseException as error:
+        signals.end_work()
+        # libraries turn the KeyboardInterrupt of a signal into errors of their own
+        if signals.received or isinstance(error, KeyboardInterrupt):
+            number = signals.received or signal.SIGINT
+            console.error(f"{ending(number)}; what was unfinished has been removed.")
+            return 128 + number
+        text = _sentence(error)
+        if text is None:
+            raise
+        console.error(text)
         return 1
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Separate sound sources with generative models.")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-q", "--quiet", action="store_true", help="no progress bars, no notices")
-    for name, text, add_arguments in (
-        ("demo", "separate two voices, score and show the result", _add_demo),
-        ("separate", "train on folders of clean recordings, separate files", _add_separate),
-        ("evaluate", "compare separated files with the true sources", _add_evaluate),
-    ):
-        description = f"{text[0].upper()}{text[1:]}."
-        add_arguments(commands.add_parser(name, help=text, description=description, parents=[common]))
-    return parser
-
-
-def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", type=Path, default=Path("separated/demo"), help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--data",
-        choices=["auto", "timit", "voices"],
-        default="auto",
-        help="real speech (timit), synthetic voices, or real speech if it can be had (auto, the default)",
-    )
-    parser.add_argument("--no-download", action="store_true", help="use real speech only if it is on this machine")
-    _add_seed(parser)
-
-
-def _add_separate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("mixtures", metavar="MIXTURE", type=Path, nargs="+", help="sound files to separate")
-    parser.add_argument(
-        "--train",
-        metavar="LABEL=FOLDER",
-        type=_label_and_path,
-        action="append",
-        required=True,
-        help="name of a source and folder of clean recordings of it; give two or more",
-    )
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", type=Path, default=Path("separated"), help="default: %(default)s"
-    )
-    parser.add_argument("--model", choices=sorted(MODELS), default="vae", help="source model (default: %(default)s)")
-    parser.add_argument(
-        "--n-components",
-        metavar="N",
-        type=_positive_int,
-        help="latent size, templates of an NMF (default: the model's)",
-    )
-    parser.add_argument(
-        "--mask-exponent",
-        metavar="P",
-        type=_number_above(0, included=False),
-        default=2.0,
-        help="power of the estimates in the masks (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--critic-weight",
-        metavar="W",
-        type=_number_above(0, included=True),
-        help="weight of the critics, which prefer estimates without leakage (default: the separator's)",
-    )
-    parser.add_argument(
-        "--sample-rate",
-        metavar="HZ",
-        type=_positive_int,
-        help="rate at which to train and separate (default: that of the training files)",
-    )
-    _add_seed(parser)
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    for name, text in (("references", "true sources"), ("estimates", "separated sources, with the same labels")):
-        parser.add_argument(
-            f"--{name}", metavar="LABEL=FILE", type=_label_and_path, nargs="+", required=True, help=text
+def _sentence(error: BaseException) -> str | None:
+    """Return what to tell about an error; None for one that no user can mend."""
+    if is_out_of_memory(error):
+        return (
+            "Too little memory. Shorter files, fewer training files, or a lower --sample-rate need less; "
+            "so does closing other programs."
         )
-    parser.add_argument("--mixture", metavar="FILE", type=Path, help="mixture, to tell the gain of separating it")
-    parser.add_argument("--json", action="store_true", help="print JSON (infinite ratios are null)")
-
-
-def _add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seed", metavar="N", type=_seed, default=0, help="seed of all randomness (default: %(default)s)"
-    )
-
-
-def _label_and_path(text: str) -> tuple[str, Path]:
-    label, separator, path = text.partition("=")
-    if not (label and separator and path):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form LABEL=PATH")
-    return label, Path(path)
-
-
-def _positive_int(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not (text.isdecimal() and int(text) < 2**32):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 0 to {2**32 - 1}")
-    return int(text)
-
-
-def _number_above(minimum: float, *, included: bool) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (value > minimum or (included and value == minimum)):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number {'from' if included else 'above'} {minimum:g}")
-        return value
-
-    return parse
-
-
-def _version() -> str:
-    from sklearn_gass import __version__
-
-    return __version__
+    if isinstance(error, CommandError):
+        return str(error)
+    if isinstance(error, OSError):
+        return reason(error)
+    if isinstance(error, ImportError):
+        return f"A library cannot be loaded ({error}). All that is needed: pip install 'sklearn_gass[cli]'"
+    return None

@@ -1,4 +1,4 @@
-"""What commands leave in an output folder."""
+"""The page and the picture that commands leave in an output folder."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_gass.audio_io import save_audio
-from sklearn_gass.cli._console import Console, stated
-from sklearn_gass.cli._files import staged
+from sklearn_gass.cli._console import Console
+from sklearn_gass.cli._streams import visible
 from sklearn_gass.display import report_page, separation_html, spectrograms_png
 
+_PAGE = "index.html"
+# By this mark results are told from recordings, which they must not be taken for
+_MARK = '<meta name="generator" content="sklearn-gass">'
+_MARK_WITHIN = 2000  # bytes from the page's beginning
 
-def write_report(
+
+def write_page(
     folder: Path,
-    files: Mapping[str, NDArray[np.floating]],
     shown: Mapping[str, NDArray[np.floating]],
     sample_rate: int,
     console: Console,
@@ -25,24 +28,31 @@ def write_report(
     lead: str,
     sections: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
-) -> list[Path]:
-    """Write waveforms by file name, and a picture and a page of those to be shown: everything or nothing.
+) -> list[str]:
+    """Write a picture and a page of waveforms with players.
 
     Returns
     -------
-    paths : list of Path
+    names : list of str
         Files written, the page last.
     """
+    shown = {visible(name): wave for name, wave in shown.items()}
     png = _draw(shown, sample_rate, console)
     listen = separation_html(shown, sample_rate, png=png or None)
-    page = report_page(title, {**(sections or {}), "Listen": listen}, lead=lead, notes=notes)
-    contents = {"index.html": page.encode()} | ({"spectrogram.png": png} if png else {})
-    with staged(folder) as scratch, stated(f"Cannot write to the folder {folder}"):
-        for name, wave in files.items():
-            save_audio(scratch / name, wave, sample_rate)
-        for name, content in contents.items():
-            (scratch / name).write_bytes(content)
-    return [folder / name for name in [*files, *sorted(contents, reverse=True)]]
+    page = report_page(visible(title), {**(sections or {}), "Listen": listen}, lead=visible(lead), notes=notes)
+    contents = ({"spectrogram.png": png} if png else {}) | {_PAGE: page.replace("<head>", f"<head>{_MARK}", 1).encode()}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return list(contents)
+
+
+def is_report(folder: Path) -> bool:
+    """Tell whether a command has written results to a folder."""
+    try:
+        with (folder / _PAGE).open("rb") as file:
+            return _MARK.encode() in file.read(_MARK_WITHIN)
+    except OSError:
+        return False
 
 
 def _draw(waves: Mapping[str, NDArray[np.floating]], sample_rate: int, console: Console) -> bytes:
