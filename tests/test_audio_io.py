@@ -74,7 +74,7 @@ class TestRead:
         soundfile.write(tmp_path / "a.wav", noise(100), RATE)
         assert load_audio(tmp_path / "a.wav", mono=False)[0].shape == (1, 100)
 
-    @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff", "au", "caf", "w64", "rf64", "nist"])
+    @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff", "au", "caf", "w64", "rf64", "nist", "svx"])
     def test_formats(self, tmp_path, suffix):
         wave = noise(3000)
         soundfile.write(tmp_path / f"a.{suffix}", wave, RATE)
@@ -172,7 +172,7 @@ def truncate(path, n_bytes):
 
 
 class TestDamage:
-    @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff", "au", "caf", "w64", "rf64", "nist"])
+    @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff", "au", "caf", "w64", "rf64", "nist", "svx"])
     @pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
     def test_truncated_files_are_refused(self, tmp_path, suffix, share):
         path = tmp_path / f"a.{suffix}"
@@ -213,6 +213,13 @@ class TestDamage:
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"Audio file .*a\.\w* (is damaged or no sound file|is trunc)"):
             load_audio(path)
+
+    @pytest.mark.parametrize("suffix", ["voc", "ircam", "paf", "pvf", "mat4", "avr", "xi"])
+    def test_formats_whose_length_cannot_be_checked_are_refused(self, tmp_path, suffix):
+        subtype = "DPCM_16" if suffix == "xi" else "PCM_16"
+        soundfile.write(tmp_path / "a", noise(4000), RATE, format=suffix.upper(), subtype=subtype)
+        with pytest.raises(ValueError, match="is damaged or no sound file: it has no header of WAV, RF64"):
+            load_audio(tmp_path / "a")
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
