@@ -209,16 +209,16 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        undo_fit(estimator, before, error)
+        undo_fit(estimator, before, restore=not isinstance(error, Exception))
         raise
 
 
-def undo_fit(estimator: BaseEstimator, before: dict[str, Any], error: BaseException) -> None:
-    """Take back what a fit has learned before an error or an interruption ended it."""
+def undo_fit(estimator: BaseEstimator, before: dict[str, Any], *, restore: bool) -> None:
+    """Take back what a fit has learned before it ended too early, and restore what was learned before it if wanted."""
     state = vars(estimator)
     for name in [name for name in state if _is_learned(name)]:
         del state[name]
-    if not isinstance(error, Exception):
+    if restore:
         state.update({name: value for name, value in before.items() if _is_learned(name)})
 
 

@@ -62,7 +62,7 @@ class TestMakeMixture:
         [
             (("float32", "float32"), "float32"),
             (("float32", "float64"), "float64"),
-            (("int16", "int16"), "float64"),
+            (("int16", "int16"), "float32"),
         ],
     )
     def test_dtype(self, rng, dtypes, expected):

@@ -366,7 +366,7 @@ class TestAsEstimator:
         [
             ({"critic_weights": [0, -1]}, "'critic_weight' parameter of SupervisedSeparator must be"),
             ({"mask_exponents": [0]}, "'mask_exponent' parameter of SupervisedSeparator must be"),
-            ({"critic_weights": []}, "critic_weight.* need a non-empty sequence"),
+            ({"critic_weights": []}, "critic_weight.* non-empty sequence"),
             ({"scoring": ["sdr", "cat"]}, r"Unknown metric\(s\) \['cat'\]"),
             ({"scoring": ["sdr", "si_sdr"], "refit": "sir"}, "refit='sir' is none of the metrics"),
             ({"scoring": "sdr", "refit": "si_sdr"}, r"refit='si_sdr' is none of the metrics \['sdr'\]"),

@@ -58,7 +58,7 @@ def make_mixture(
     Returns
     -------
     mixture : ndarray of shape (n_samples,)
-        Sum of the references, as long as the longest source. float32 if all sources are, else float64.
+        Sum of the references, as long as the longest source. float32 if all sources are or hold 16 bits, else float64.
     references : ndarray of shape (n_sources, n_samples)
         The scaled and padded sources.
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_gass._validation import check_same_labels, check_wave
+from sklearn_gass._validation import check_same_labels, check_wave, is_ragged
 from sklearn_gass.datasets import make_mixture
 
 
@@ -56,7 +56,8 @@ def make_wave_mixtures(
     >>> [(mixture.shape, references.shape) for mixture, references in make_wave_mixtures(waves, ["a", "b"])]
     [((9,), (2, 9))]
     """
-    waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
+    rows = X if is_ragged(X) else check_array(X, dtype=[np.float64, np.float32])
+    waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(rows)]
     by_source = _rows_by_source(y, labels, unit="utterances")
     for rows in zip(*by_source.values(), strict=False):
         for label, row in zip(by_source, rows, strict=True):

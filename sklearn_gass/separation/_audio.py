@@ -294,7 +294,8 @@ class AudioSeparator(SeparatorOwner):
         ValueError
             If a source does not occur in `y`, or one occurs that was not fitted, or an utterance is silent.
         """
-        return SeparationScorer("si_sdr")(self, X, y)
+        check_is_fitted(self)
+        return SeparationScorer("si_sdr")(self, *check_utterances(self, X, y, reset=False))
 
     def _separate(self, mixture):
         """Return sources of shape (n_sources, n_samples) that sum to the mixture."""

@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_gass._validation import check_feature_names_in
+from sklearn_gass._validation import check_feature_names_in, check_frames
 from sklearn_gass._versioned import Versioned
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._parameters import TrainedParameters
@@ -200,6 +200,8 @@ class BaseFrameSeparator(BaseSeparator):
         ValueError
             If a source does not occur in `y`, or one occurs that was not fitted.
         """
+        check_is_fitted(self)
+        check_frames(self, X, y, reset=False)
         return SeparationScorer("sdr")(self, X, y)
 
     @property

@@ -85,7 +85,7 @@ class BaseSourceModel(
             self._train(torch.from_numpy(X / X.dtype.type(self.scale_)), torch_generator(self.random_state))
         except BaseException as error:
             if "n_iter_" not in vars(self):  # training has left nothing whole
-                undo_fit(self, before, error)
+                undo_fit(self, before, restore=continues or not isinstance(error, Exception))
             raise
         return self
 
