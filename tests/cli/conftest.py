@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from commands import PNG_SIGNATURE, RATE
 
+from cli.commands import PNG_SIGNATURE, RATE
 from sklearn_gass import save_audio
 from sklearn_gass.cli import _report as report
 from sklearn_gass.datasets import make_mixture, make_voices

@@ -5,8 +5,8 @@ import logging
 import sys
 
 import pytest
-from commands import listing
 
+from cli.commands import listing
 from sklearn_gass.cli import main
 from sklearn_gass.cli._console import Console
 from sklearn_gass.cli._models import MODELS, make_source_model

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from commands import PNG_SIGNATURE, RATE, assert_fails, listing
 from test_display import assert_self_contained
 
+from cli.commands import PNG_SIGNATURE, RATE, assert_fails, listing
 from sklearn_gass import NMFSourceModel, SupervisedSeparator, load_audio
 from sklearn_gass.cli import _demo as demo
 from sklearn_gass.cli import main

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from commands import EVALUATE, RATE, assert_fails
 
+from cli.commands import EVALUATE, RATE, assert_fails
 from sklearn_gass import load_audio, save_audio
 from sklearn_gass.cli import main
 from sklearn_gass.metrics import bss_eval, si_sdr

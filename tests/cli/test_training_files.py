@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from commands import RATE, SEPARATE, TRAINED, assert_fails
 
+from cli.commands import RATE, SEPARATE, TRAINED, assert_fails
 from sklearn_gass import load_audio, save_audio
 from sklearn_gass.audio_io import AUDIO_SUFFIXES
 from sklearn_gass.cli import _training_files as training_files
