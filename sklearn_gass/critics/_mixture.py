@@ -6,6 +6,7 @@ from numbers import Real
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass._validation import Interval
@@ -98,19 +99,8 @@ class MixtureCritic(MixtureLearner, BaseCritic):
         self.verbose = verbose
         self.random_state = random_state
 
+    @override
     def freeze(self, problem):
-        """Return the critics as a function of mixture frames and generated frames.
-
-        Parameters
-        ----------
-        problem : Problem
-            Frozen decoders, and the floating type and device that the function has to work in.
-
-        Returns
-        -------
-        scores : callable
-            From mixture frames and the generated frames of each source to a list of scores of shape (n_frames,).
-        """
         critics = list(self._frozen_network(problem).children())
         power = BETAS[problem.beta_loss]  # that divergences grow with, as frames get louder
 

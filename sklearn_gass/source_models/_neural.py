@@ -7,6 +7,7 @@ from numbers import Integral, Real
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.engine import Decoder
@@ -148,21 +149,8 @@ class BaseNeuralSourceModel(BaseSourceModel):
                 "fit it again, without warm_start."
             )
 
+    @override
     def decoder(self, dtype=torch.float32, device="cpu"):
-        """Return the fitted model as a frozen decoder.
-
-        Parameters
-        ----------
-        dtype : torch.dtype, default=torch.float32
-            Floating type that the decoder's functions have to work in.
-        device : torch.device or str, default="cpu"
-            Where its tensors are to be.
-
-        Returns
-        -------
-        decoder : Decoder
-            Generator, encoder and prior, and the critic if the model has one.
-        """
         networks = self._frozen_networks(dtype, device)
         k, weight = self.n_components, self.latent_weight
         return Decoder(

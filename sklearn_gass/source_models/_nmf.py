@@ -8,6 +8,7 @@ from numbers import Real
 import numpy as np
 import torch
 from scipy.special import polygamma, psi
+from typing_extensions import override
 
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.divergences import DIVERGENCES
@@ -167,21 +168,8 @@ class NMFSourceModel(BaseSourceModel):
         self.reconstruction_err_ = error_of(factors, constant=True)
         return factors
 
+    @override
     def decoder(self, dtype=torch.float32, device="cpu"):
-        """Return the fitted model as a frozen linear decoder.
-
-        Parameters
-        ----------
-        dtype : torch.dtype, default=torch.float32
-            Floating type that the decoder's functions have to work in.
-        device : torch.device or str, default="cpu"
-            Where its tensors are to be.
-
-        Returns
-        -------
-        decoder : Decoder
-            Templates, and the prior of their activations if there is one.
-        """
         components = torch.tensor(self.components_, dtype=dtype, device=device)
         prior = None
         if self.prior == "gamma":

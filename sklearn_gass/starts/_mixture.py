@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass.divergences import DIVERGENCES
@@ -81,19 +82,8 @@ class MixtureStart(MixtureLearner, BaseStart):
         self.verbose = verbose
         self.random_state = random_state
 
+    @override
     def freeze(self, problem):
-        """Return the encoder as a function of mixture frames.
-
-        Parameters
-        ----------
-        problem : Problem
-            Frozen decoders, and the floating type and device that the function has to work in.
-
-        Returns
-        -------
-        points : callable
-            From mixture frames of shape (n_frames, n_bins) to free latents of shape (n_frames, n_latents).
-        """
         return self._frozen_network(problem)
 
     def _make_network(self, problem, generator=None):

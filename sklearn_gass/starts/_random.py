@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from typing_extensions import override
 
 from sklearn_gass._random import as_seed
 from sklearn_gass._validation import fit_context
@@ -34,37 +35,13 @@ class RandomStart(BaseStart):
     def __init__(self, *, random_state=None):
         self.random_state = random_state
 
+    @override
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, problem, sources):
-        """Draw a seed.
-
-        Parameters
-        ----------
-        problem : Problem
-            Frozen decoders.
-        sources : sequence of CleanSource
-            Not used.
-
-        Returns
-        -------
-        self : RandomStart
-            The fitted start.
-        """
         self.seed_ = as_seed(self.random_state)
         return self
 
+    @override
     def freeze(self, problem):
-        """Return the start as a function of mixture frames.
-
-        Parameters
-        ----------
-        problem : Problem
-            Frozen decoders.
-
-        Returns
-        -------
-        points : callable
-            From mixture frames of shape (n_frames, n_bins) to free latents of shape (n_frames, n_latents).
-        """
         latents = torch.randn(problem.n_latents, generator=torch.Generator().manual_seed(self.seed_))
         return lambda frames: latents.to(frames).expand(len(frames), -1)

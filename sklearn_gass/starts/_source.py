@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from sklearn_gass.starts._base import BaseStart
 
 
@@ -21,17 +23,6 @@ class SourceStart(BaseStart):
     SourceStart()
     """
 
+    @override
     def freeze(self, problem):
-        """Return the start as a function of mixture frames.
-
-        Parameters
-        ----------
-        problem : Problem
-            Frozen decoders.
-
-        Returns
-        -------
-        points : callable
-            From mixture frames of shape (n_frames, n_bins) to free latents of shape (n_frames, n_latents).
-        """
         return problem.encode_shares
