@@ -89,7 +89,7 @@ class TestObjective:
             mixture,
             decoders,
             beta_loss=LOSSES[0],
-            start=lambda rows: latents[: len(rows)],
+            start=lambda rows: latents[torch.arange(len(rows)).clamp(max=15)],  # the last one fills up the block
             solver="rmsprop",
             max_iter=2000,
         )
