@@ -44,8 +44,8 @@ def bss_eval_by_least_squares(references, estimates):
     for k, estimate in enumerate(estimates):
         padded = np.concatenate([estimate, np.zeros(N_TAPS - 1)])
         own = everything[:, k * N_TAPS : (k + 1) * N_TAPS]
-        target = own @ np.linalg.lstsq(own, padded)[0]
-        explained = everything @ np.linalg.lstsq(everything, padded)[0]
+        target = own @ np.linalg.lstsq(own, padded, rcond=None)[0]
+        explained = everything @ np.linalg.lstsq(everything, padded, rcond=None)[0]
         scores.append(
             [
                 decibel(target, padded - target),
@@ -119,7 +119,7 @@ def test_si_sdr_is_the_least_squares_projection():
     expected = np.empty((3, 4))
     for index in np.ndindex(3, 4):
         reference, estimate = references[index], estimates[index]
-        scale = np.linalg.lstsq(reference[:, None], estimate)[0]
+        scale = np.linalg.lstsq(reference[:, None], estimate, rcond=None)[0]
         expected[index] = decibel(scale * reference, estimate - scale * reference)
     np.testing.assert_allclose(si_sdr(references, estimates), expected, atol=1e-9)
 
