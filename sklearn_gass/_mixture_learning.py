@@ -106,7 +106,10 @@ def check_levels(levels: Any) -> tuple[float, float]:
     ValueError
         If `levels` is no pair of finite numbers in rising order.
     """
-    pair = [float(level) for level in np.ravel(levels)]
+    try:
+        pair = [float(level) for level in np.ravel(levels)]
+    except (TypeError, ValueError):
+        pair = []
     if len(pair) != 2 or not np.isfinite(pair).all() or pair[0] > pair[1]:
         raise ValueError(f"levels must be the lowest and the highest gain of a source in dB, got {levels!r}.")
     return pair[0], pair[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,12 @@ def check_utterances(estimator: BaseEstimator, X: Any, y: Any = "no_validation",
         raise ValueError("X is empty: at least one waveform is needed.")
     if isinstance(X, dict):
         raise ValueError("X must be a list of waveforms, with the source of each utterance in y, got a dict.")
+    if not hasattr(X, "__len__") and hasattr(X, "__iter__") and not hasattr(X, "__array__"):
+        X = list(X)
+    if isinstance(X, list | tuple) and isinstance(X[0], str | PathLike):
+        raise ValueError("X must be a list of waveforms, got names of files: read each utterance with load_audio.")
+    if isinstance(X, list | tuple) and isinstance(X[0], tuple) and len(X[0]) == 2 and np.ndim(X[0][1]) == 0:
+        raise ValueError("X must be a list of waveforms, got pairs such as load_audio returns: take the first of each.")
     check_no_missing(y)
     if not is_ragged(X):
         if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype != object:
@@ -73,7 +80,8 @@ def check_utterances(estimator: BaseEstimator, X: Any, y: Any = "no_validation",
                 "X must be a list of waveforms, one for each utterance, or an array with one in each row, got one "
                 "waveform. Reshape your data: [X] is a list of one."
             )
-        X = full_scale(X) if isinstance(X, np.ndarray) else X
+        if hasattr(X, "__array__") and not hasattr(X, "columns") and np.asarray(X).dtype.kind in "iu":
+            X = full_scale(np.asarray(X))
         return validate_data(estimator, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
     waves = [check_wave(wave, name=f"utterance {i}") for i, wave in enumerate(X)]
     if reset:
@@ -136,18 +144,28 @@ def check_no_missing(y: Any) -> None:
     """Raise ValueError for labels that hold None or NaN, which numpy would turn into the names of sources."""
     if isinstance(y, str | None) or not hasattr(y, "__len__"):
         return
-    missing = [i for i, label in enumerate(y) if label is None or (isinstance(label, float) and label != label)]
-    if missing:
-        raise ValueError(f"y must name the source of each row, but row {missing[0]} has no label ({y[missing[0]]!r}).")
+    for row, label in enumerate(y):
+        if _is_missing(label):
+            raise ValueError(f"y must name the source of each row, but row {row} has no label ({label!r}).")
+
+
+def _is_missing(label: Any) -> bool:
+    if label is None or label is np.ma.masked or type(label).__name__ == "NAType":
+        return True
+    try:
+        return bool(label != label)
+    except (TypeError, ValueError):
+        return False
 
 
 def full_scale(wave: NDArray[Any]) -> NDArray[Any]:
     """Return samples of integer types that sound has as floats in [-1, 1), and others as they are."""
-    if wave.dtype == np.uint8:
-        return (wave.astype(np.float32) - 128) / 128
-    if wave.dtype == np.int16:
-        return wave.astype(np.float32) / 2**15
-    return wave / 2.0**31 if wave.dtype == np.int32 else wave
+    kind, size = wave.dtype.kind, wave.dtype.itemsize
+    if kind not in "iu" or size > 4:
+        return wave
+    half = 2 ** (8 * size - 1)
+    floats: NDArray[Any] = wave.astype(np.float32 if size <= 2 else np.float64)
+    return (floats - half * (kind == "u")) / half
 
 
 def check_wave(wave: ArrayLike, *, name: str = "wave") -> NDArray[np.floating]:

@@ -1,6 +1,6 @@
 """Critics: functions that rank how clean an estimate of a source sounds.
 
-At separation λ (`critic_weight`) times a critic's scores is added to how well the estimates explain the mixture. A
+Separation looks for estimates that explain the mixture and have high scores; λ (`critic_weight`) weighs the scores. A
 critic is one class in one file. To add one, derive from :class:`BaseCritic` and pass an instance of it as ``critic=``
 of a separator; a string is shorthand for one of the critics here with its defaults.
 """

@@ -35,7 +35,7 @@ class Decoder:
     generate : callable
         Latents (n_frames, n_components) to non-negative frames (n_frames, n_bins); differentiable.
     start : callable
-        Frames (n_frames, n_bins) to the latents from which the search starts.
+        Frames (n_frames, n_bins) to the latents from which the optimisation starts.
     n_components : int
         Number of latents.
     scale : float

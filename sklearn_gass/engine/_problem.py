@@ -79,7 +79,12 @@ class Problem:
 
     def first_points(self, frames: Tensor) -> Tensor:
         """Return the free latents from which the optimisation starts."""
-        return self.encode_shares(frames) if self.start is None else self.start(frames)
+        if self.start is None:
+            return self.encode_shares(frames)
+        points, shape = self.start(frames), (len(frames), self.n_latents)
+        if not isinstance(points, Tensor) or points.shape != shape:
+            raise ValueError(f"A start must return a tensor of free latents of shape {shape}, got {_shape_of(points)}.")
+        return points
 
     def encode_shares(self, frames: Tensor) -> Tensor:
         """Return what each decoder's own encoder makes of an equal share of the mixture, as free latents."""
@@ -100,9 +105,23 @@ class Problem:
         for decoder, h in zip(self.decoders, latents, strict=True):
             value = value + decoder.energy(h)
         if self.critic_weight and self.critic is not None:
-            for scores in self.critic(frames, generated):
+            for scores in self._scores(frames, generated):
                 value = value - self.critic_weight * scores
         return value
+
+    def _scores(self, frames: Tensor, generated: Sequence[Tensor]) -> list[Tensor]:
+        scores = self.critic(frames, generated) if self.critic is not None else []
+        wrong = scores if isinstance(scores, Tensor) else [s for s in scores if _shape_of(s) != (len(frames),)]
+        if len(wrong):
+            raise ValueError(
+                f"A critic must return a list of scores of shape {(len(frames),)}, got {_shape_of(wrong[0])} in a "
+                f"{type(scores).__name__}."
+            )
+        return scores
+
+
+def _shape_of(value: object) -> object:
+    return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
 
 
 def _to_free(decoder: Decoder, latents: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_gass._validation import check_same_labels, check_wave, is_ragged
+from sklearn_gass._validation import check_no_missing, check_same_labels, check_wave, is_ragged
 from sklearn_gass.datasets import make_mixture
 
 
@@ -118,6 +118,7 @@ def make_frame_mixtures(
 def _rows_by_source(y: ArrayLike, labels: ArrayLike | None, *, unit: str) -> dict[Any, NDArray[np.intp]]:
     if y is None:
         raise ValueError("A score requires y, the source of each recording, but y is None.")
+    check_no_missing(y)
     names = column_or_1d(y)
     known = np.unique(names) if labels is None else np.asarray(labels)
     check_same_labels(np.unique(names).tolist(), known.tolist(), unit=unit)

@@ -130,6 +130,8 @@ class AudioSeparator(SeparatorOwner):
         seed = derive_seed(audio.random_state)
         if isinstance(separator, list):
             separator = SupervisedSeparator.from_fitted(separator, random_state=seed)
+        if hasattr(separator, "separate_blocks") or not hasattr(separator, "separate"):
+            raise ValueError(f"from_fitted takes a fitted separator of frames, got {type(separator).__name__}.")
         check_is_fitted(separator)
         audio.separator = separator
         audio.stft_ = STFT() if audio.stft is None else clone(audio.stft)
@@ -196,8 +198,8 @@ class AudioSeparator(SeparatorOwner):
             If the mixture is empty, not 1-D, complex or holds NaN.
         """
         check_is_fitted(self)
-        mixture = check_wave(mixture, name="mixture")
-        return Separation(self._now()._separate(mixture), self.classes_, mixture, self.sample_rate)
+        mixture, now = check_wave(mixture, name="mixture"), self._now()
+        return Separation(now._separate(mixture), self.classes_, mixture, now.sample_rate)
 
     def separate_blocks(self, mixture):
         """Separate one mixture piece by piece, for results that are written or played as they come.
@@ -313,11 +315,11 @@ class AudioSeparator(SeparatorOwner):
         return {"sample_rate"} | super()._acting()
 
     def _with(self, changes):
-        separator = nested_now(self.separator_, changes)
-        if separator is self.separator_:
+        separator, sample_rate = nested_now(self.separator_, changes), changes.get("sample_rate", self.sample_rate)
+        if separator is self.separator_ and sample_rate == self.sample_rate:
             return self
         changed = copy.copy(self)
-        changed.separator_ = separator
+        changed.separator_, changed.sample_rate = separator, sample_rate
         return changed
 
 

@@ -60,13 +60,18 @@ class SeparatorComposition(BaseComposition):
         """
         for part in _PARTS:
             shorthand = params.get(part, getattr(self, part))
-            if isinstance(shorthand, str) and any(name.startswith(f"{part}__") for name in params):
+            nested = [name for name in params if name.startswith(f"{part}__")]
+            if shorthand is None and nested:
+                raise ValueError(f"{nested[0]} cannot be set while {part} is None.")
+            if isinstance(shorthand, str) and nested:
                 params = {part: self._make_part(part, shorthand), **{k: v for k, v in params.items() if k != part}}
                 setattr(self, part, params[part])
         return self._set_params("source_model", **params)
 
     def _make_part(self, part, value, seed=None):
         """Return an unfitted start or critic of one's own for an object or its shorthand."""
+        if isinstance(value, str) and value not in _PARTS[part]:
+            raise ValueError(f"{part} must be one of {sorted(_PARTS[part])} or an object, got {value!r}.")
         made = _PARTS[part][value]() if isinstance(value, str) else clone(value)
         return made if seed is None else seed_if_unseeded(made, seed)
 
@@ -136,13 +141,10 @@ class SeparatorComposition(BaseComposition):
         seed = derive_seed(separator.random_state)
         # the whole spread of the posteriors: what learns from samples gains by variety
         frames = [model.sample(_N_SAMPLES, seed, spread=1.0) for model in models]
-        logger.info(
-            "Training start %r and critic %r on frames that the models generate.", separator.start, separator.critic
-        )
-        separator._assemble(models, frames, seed)
+        separator._assemble(models, frames, seed, announce=True)
         return separator
 
-    def _assemble(self, models, frames, seed):
+    def _assemble(self, models, frames, seed, *, announce=False):
         """Set the fitted state for fitted models, and train start and critic on clean frames of each source."""
         widths = {model.n_features_in_ for model in models}
         widths.add(getattr(self, "n_features_in_", models[0].n_features_in_))
@@ -154,11 +156,14 @@ class SeparatorComposition(BaseComposition):
         order = order_without_labels(models)
         trained_on = [models[i] for i in order], [frames[i] for i in order], self._objective_loss(models), self.device
         if not make_problem(trained_on[0], trained_on[2], torch.float32, self.device).is_linear:
-            cached = check_memory(self.memory).cache(fit_part)
-            self.start_ = cached(self._make_part("start", self.start, seed), *trained_on)
-            if self.critic is not None:
-                critic = self._make_part("critic", self.critic, derive_seed(seed))
-                self.critic_ = cached(critic, *trained_on, self.start_)
+            fit = check_memory(self.memory).cache(fit_part)
+            start = self._make_part("start", self.start, seed)
+            critic = None if self.critic is None else self._make_part("critic", self.critic, derive_seed(seed))
+            for part in (start, critic):
+                if announce and (n_steps := getattr(part, "max_iter", 0)):
+                    logger.info("Training a %s for %d steps.", type(part).__name__, n_steps)
+            self.start_ = fit(start, *trained_on)
+            self.critic_ = None if critic is None else fit(critic, *trained_on, self.start_)
         self._remember_parameters()
 
     def _objective_loss(self, models):

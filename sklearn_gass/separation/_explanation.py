@@ -29,7 +29,7 @@ class Explanation:
     latents : list of ndarray of shape (n_frames, n_components)
         Latents of each source.
     objective : ndarray of shape (n_frames,)
-        What was minimised, of each frame: divergence, prior energy and λ times the critics' scores, without the
+        What was minimised, of each frame: divergence plus prior energy minus λ times the critics' scores, without the
         distance from the start; with magnitudes in units of the source models' mean `scale_`.
     n_iter : int
         Steps of the frame that took most.
@@ -70,7 +70,9 @@ class Explanation:
         power = self.mask_exponent if exponent is None else exponent
         if self.mask is None:
             return ratio_masks(self.estimates, power)
-        masks = np.asarray(self.mask(self.estimates, power))
+        estimates = self.estimates.view()
+        estimates.flags.writeable = False
+        masks = np.asarray(self.mask(estimates, power))
         if masks.shape != self.estimates.shape or not np.isfinite(masks).all():
             raise ValueError(
                 f"mask must return finite values of shape {self.estimates.shape}, got shape {masks.shape}"

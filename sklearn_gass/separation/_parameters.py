@@ -6,11 +6,17 @@ import copy
 from typing import Any
 
 import joblib
+from sklearn.base import BaseEstimator
 
-_HARMLESS = {"memory", "n_jobs", "verbose", "callbacks"}  # how training runs, not what it finds
+from sklearn_gass.critics import CRITICS
+from sklearn_gass.starts import STARTS
+
+# how training runs and what a search scores by, not what training finds
+_HARMLESS = {"memory", "n_jobs", "verbose", "callbacks", "scoring", "refit"}
+_SHORTHANDS: dict[str, dict[str, Any]] = {"start": STARTS, "critic": CRITICS}
 
 
-class TrainedParameters:
+class TrainedParameters(BaseEstimator):
     """Base of separators that notice which of their parameters were set after `fit`.
 
     Parameters that act at separation take effect from the outermost estimator on, whatever it is. All others are
@@ -41,6 +47,7 @@ class TrainedParameters:
         ValueError
             If a parameter that only training reads was set.
         """
+        self._validate_params()  # some of them act now, and may have been set since fit
         now, before = _leaves(self._complete()), self._trained_params
         changes = {name: now.get(name) for name in {*now, *before} if not _same(now.get(name), before.get(name))}
         acting = self._acting()
@@ -70,7 +77,13 @@ def changed_copy(estimator: Any, changes: dict[str, Any]) -> Any:
 
 def _leaves(estimator: Any) -> dict[str, Any]:
     """Return all parameters by name, with classes or labels in place of estimators and lists of them."""
-    return {name: _described(value) for name, value in estimator.get_params(deep=True).items()}
+    leaves: dict[str, Any] = {}
+    for name, value in estimator.get_params(deep=True).items():
+        part = _SHORTHANDS.get(name.rpartition("__")[2], {}).get(value if isinstance(value, str) else "")
+        if part is not None:
+            leaves |= {f"{name}__{key}": _described(default) for key, default in part().get_params().items()}
+        leaves[name] = part if part is not None else _described(value)
+    return leaves
 
 
 def _described(value: Any) -> Any:

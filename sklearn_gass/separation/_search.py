@@ -42,7 +42,8 @@ class SupervisedSeparatorCV(SeparatorOwner):
     Both act at separation. So everything is trained once per fold, however many values are tried, and once more on all
     data: with three folds and two sources 8 source models, where a plain grid search over six values trains 38. It is
     scikit-learn's `GridSearchCV` on a cache of what each fold trained, in a temporary folder unless the separator has a
-    `memory`, and has the same scores.
+    `memory`, and has the same scores. After `fit`, a parameter of the separator acts if it is set to another value than
+    the one it was constructed with; the chosen values act otherwise.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,8 @@ class Separation:
         return self.sources[matches[0]]
 
     def __contains__(self, label: Any) -> bool:
+        if isinstance(label, np.ndarray):
+            return any(np.array_equal(label, source) for source in self.sources)
         return bool(np.any(self.labels == label))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -110,10 +114,13 @@ class Separation:
                 raise ValueError(f"The label {label!r} cannot be the name of a file.")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{label}.wav" for label in self.labels]
-        for path, source in zip(paths, self.sources, strict=True):
-            save_audio(path, source, self.sample_rate)
-        return paths
+        names = [f"{label}.wav" for label in self.labels]
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
+            for name, source in zip(names, self.sources, strict=True):
+                save_audio(Path(unfinished, name), source, self.sample_rate)
+            for name in names:
+                os.replace(Path(unfinished, name), folder / name)
+        return [folder / name for name in names]
 
     def _repr_html_(self) -> str:
         return separation_html(self.waves(), self.sample_rate)

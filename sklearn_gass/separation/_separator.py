@@ -54,8 +54,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         on synthetic mixtures), :class:`SourceStart` (each source model's own encoder) or :class:`RandomStart` with
         their defaults. Parameters nest: ``start__max_iter``. Linear models alone need none.
     start_weight : float, default=5.0
-        How strongly latents are held near an informed start, `MixtureStart`: the weight of half their squared distance
-        from it. Lower values explain the mixture better and trust the start less. Acts at separation.
+        How strongly latents are held near an informed start such as `MixtureStart`: the weight of half their squared
+        distance from it. Lower values explain the mixture better and trust the start less. Acts at separation.
     critic : {"mixture", "source"}, critic or None, default="mixture"
         What ranks how clean estimates sound. A string stands for :class:`MixtureCritic` (trained in `fit` to tell clean
         frames from separated ones) or :class:`SourceCritic` (critics of adversarially trained source models) with their
@@ -252,7 +252,6 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         """
         check_is_fitted(self)
         X = check_frames(self, X, reset=False)
-        self._validate_params()  # many of them act here, and may have been set since fit
         self._changes()
         order = order_without_labels(self.source_models_)
         models, frames = [self.source_models_[i] for i in order], torch.tensor(X, device=check_device(self.device))
