@@ -164,8 +164,9 @@ def full_scale(wave: NDArray[Any]) -> NDArray[Any]:
     if kind not in "iu" or size > 4:
         return wave
     half = 2 ** (8 * size - 1)
-    floats: NDArray[Any] = wave.astype(np.float32 if size <= 2 else np.float64)
-    return (floats - half * (kind == "u")) / half
+    floats = wave.astype(np.float32 if size <= 2 else np.float64)
+    scaled: NDArray[Any] = (floats - half * (kind == "u")) / half
+    return scaled
 
 
 def check_wave(wave: ArrayLike, *, name: str = "wave") -> NDArray[np.floating]:

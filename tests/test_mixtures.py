@@ -2,6 +2,7 @@
 
 import pickle
 from copy import deepcopy
+from dataclasses import replace
 from itertools import permutations
 
 import joblib
@@ -318,3 +319,26 @@ class TestMemory:
         assert [hit for _, hit in calls] == [True, True, False, False]
         fit(source_model__latent_weight=0.5)
         assert [hit for _, hit in calls] == [False] * 4
+
+
+class TestContracts:
+    """What a start or critic of one's own returns is checked, since broadcasting would hide a wrong shape."""
+
+    @pytest.mark.parametrize("scores", [lambda f, g: g[0].sum(1), lambda f, g: [g[0].sum(1, keepdim=True)]])
+    def test_critic_of_another_shape(self, scores, problem):
+        frames = torch.ones(4, 12)
+        latents = [torch.zeros(4, 2)] * 2
+        wrong = replace(problem, critic=scores, critic_weight=1.0)
+        with pytest.raises(ValueError, match=r"A critic must return a list of scores of shape \(4,\)"):
+            wrong.objective(frames, latents, problem.generate(latents))
+
+    @pytest.mark.parametrize("points", [lambda f: torch.zeros(4), lambda f: torch.zeros(4, 3), lambda f: None])
+    def test_start_of_another_shape(self, points, problem):
+        with pytest.raises(ValueError, match=r"A start must return a tensor of free latents of shape \(4, 4\)"):
+            replace(problem, start=points).first_points(torch.ones(4, 12))
+
+    def test_nested_parameters_of_nothing(self):
+        with pytest.raises(ValueError, match="critic__max_iter cannot be set while critic is None"):
+            SupervisedSeparator(critic=None).set_params(critic__max_iter=5)
+        with pytest.raises(ValueError, match="start must be one of"):
+            SupervisedSeparator(start="Mixture").set_params(start__max_iter=5)

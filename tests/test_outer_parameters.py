@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from sklearn_gass import STFT, AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
+from sklearn_gass import STFT, AudioSeparator, SourceStart, SupervisedSeparator, SupervisedSeparatorCV, VAESourceModel
 from sklearn_gass.datasets import make_mixture
 
 
@@ -108,3 +108,24 @@ def test_a_random_start_is_the_same_at_every_call(separator, make_sources):
     assert_array_equal(
         np.concatenate([fitted.transform(data.mixture[:16]), fitted.transform(data.mixture[16:])]), whole
     )
+
+
+def test_rate_and_shorthands(separator, short_voices, mixture):
+    """A rate acts through a search; a shorthand and what it stands for are the same; scores are not training."""
+    search = NESTINGS["cv around audio"][0](clone(separator).set_params(start="source", critic=None))
+    search.fit(list(short_voices.utterances), short_voices.speakers)
+    assert search.set_params(separator__sample_rate=8000).separate(mixture).sample_rate == 8000
+    search.set_params(separator__separator__start=SourceStart(), scoring="sdr").separate(mixture)
+    with pytest.raises(ValueError, match="sample_rate"):
+        search.set_params(separator__sample_rate="fast").separate(mixture)
+
+
+def test_from_fitted_takes_separators_of_frames(separator, short_voices):
+    audio = audio_of(separator).fit(list(short_voices.utterances), short_voices.speakers)
+    with pytest.raises(ValueError, match="from_fitted takes a fitted separator of frames, got AudioSeparator"):
+        AudioSeparator.from_fitted(audio)
+    with pytest.raises(ValueError, match="frames of 129 bins, but the STFT makes 513"):
+        AudioSeparator.from_fitted(audio.separator_)
+    again = AudioSeparator.from_fitted(audio.separator_, stft=audio.stft)
+    wave = short_voices.utterances[0]
+    assert_array_equal(again.separate(wave).sources, audio.separate(wave).sources)

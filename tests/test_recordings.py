@@ -121,6 +121,57 @@ class TestContainers:
         with pytest.raises(ValueError, match="row 1 has no label"):
             clone(audio).fit(clean[0], ["a", missing, "a", "b", "b", "b"])
 
+    @pytest.mark.parametrize(
+        "missing",
+        [np.float32("nan"), pd.NaT, pd.NA, np.datetime64("NaT"), np.ma.masked],
+        ids=lambda m: type(m).__name__,
+    )
+    def test_kinds_of_missing_labels(self, missing, audio, clean):
+        y = np.array(["a", "a", "a", "b", "b", None], dtype=object)
+        y[5] = missing
+        with pytest.raises(ValueError, match="row 5 has no label"):
+            clone(audio).fit(clean[0], y)
+
+    @pytest.mark.parametrize("dtype", ["<i2", ">i2", "i4", "i1", "u1", "u2"])
+    def test_integers_have_full_scale(self, dtype, fitted, example):
+        info = np.iinfo(dtype)
+        floats = 0.5 * example[0] / np.abs(example[0]).max()
+        integers = np.round(floats * info.max if info.min else (floats + 1) / 2 * info.max).astype(dtype)
+        np.testing.assert_allclose(fitted.separate(integers).mixture, floats, atol=3 / info.max + 1e-6)
+
+    @pytest.mark.parametrize(
+        ("X", "message"),
+        [
+            (["a.wav", "b.wav"], "read each utterance with load_audio"),
+            ([(np.ones(9), 8000)] * 2, "take the first of each"),
+        ],
+        ids=["names", "pairs"],
+    )
+    def test_what_is_easily_mistaken_for_waveforms(self, X, message, audio):
+        with pytest.raises(ValueError, match=message):
+            clone(audio).fit(X, ["a", "b"])
+
+    def test_generators_are_lists(self, audio, fitted, clean, example):
+        again = clone(audio).fit((wave for wave in clean[0]), clean[1])
+        assert_array_equal(again.separate(example[0]).sources, fitted.separate(example[0]).sources)
+
+    def test_saving_keeps_all_sources_or_none(self, fitted, example, tmp_path, monkeypatch):
+        from sklearn_gass.separation import _separation
+
+        calls = []
+
+        def full(path, wave, sample_rate):
+            calls.append(path)
+            if len(calls) == 2:
+                raise OSError(28, "No space left on device", str(path))
+            save(path, wave, sample_rate)
+
+        save = _separation.save_audio
+        monkeypatch.setattr(_separation, "save_audio", full)
+        with pytest.raises(OSError, match="No space left"):
+            fitted.separate(example[0]).save(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
     def test_labels_in_a_separation(self, fitted, example):
         separation = fitted.separate(example[0])
         assert "voice0" in separation
