@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from torch import nn
 from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass._validation import check_same_labels
 from sklearn_gass.critics import BaseCritic
+from sklearn_gass.engine import Decoder, Problem
 from sklearn_gass.networks import check_widths
 from sklearn_gass.persistence._classes import FITTED, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
-from sklearn_gass.separation._fitting import make_problem
 from sklearn_gass.source_models import BaseSourceModel, DAESourceModel, NMFSourceModel
 from sklearn_gass.source_models._neural import BaseNeuralSourceModel
 from sklearn_gass.starts import BaseStart, RandomStart
@@ -70,9 +69,9 @@ def _check_model(model: BaseSourceModel) -> None:
     n_bins = _whole(model, "n_features_in_")
     _whole(model, "n_iter_")
     _whole(model, "_n_features_out")
-    if not (type(model.scale_) is float and 0 < model.scale_ < np.inf):
+    if not (isinstance(model.scale_, float) and 0 < model.scale_ < np.inf):
         raise _wrong(model, "scale_")
-    n_kept = _array(model, "residuals_", (None, n_bins), np.float16, low=0).shape[0]
+    n_kept = _array(model, "residuals_", (None, n_bins), np.float16).shape[0]
     _array(model, "residual_levels_", (n_kept,))
 
 
@@ -103,7 +102,7 @@ def _check_nmf(model: NMFSourceModel) -> None:
     k = model._n_features_out
     dtype = _array(model, "components_", (k, model.n_features_in_), low=0).dtype
     _array(model, "activations_", (None, k), dtype, low=0)
-    if type(model.reconstruction_err_) is not float:
+    if not isinstance(model.reconstruction_err_, float):
         raise _wrong(model, "reconstruction_err_")
     if model.prior is not None or hasattr(model, "prior_shape_"):
         for name in ("prior_shape_", "prior_rate_"):
@@ -139,15 +138,22 @@ def _check_separator(separator: SupervisedSeparator) -> None:
             raise _wrong(separator, "source_models_")
     if isinstance(separator.source_model, list):
         check_same_labels([str(label) for label in separator.classes_], separator._listed_labels())
-    problem = make_problem(models, separator._objective_loss(models), torch.float32, "cpu")
+    decoders = [Decoder(_no_function, _no_function, unfrozen(m)._n_features_out, m.scale_) for m in models]
+    problem = Problem(decoders, separator._objective_loss(models), n_bins)
+    is_linear = all(isinstance(unfrozen(model), NMFSourceModel) for model in models)
     for name, base in (("start_", BaseStart), ("critic_", BaseCritic)):
         part = getattr(separator, name)
-        if part is None and (name == "critic_" or problem.is_linear):
+        if part is None and (name == "critic_" or is_linear):
             continue
         if not isinstance(part, base) or not FITTED[type(part)] <= set(vars(part)):
             raise _wrong(separator, name)
         if isinstance(part, MixtureLearner):
             _check_shapes(part, part._make_network(problem))
+
+
+def _no_function(rows: torch.Tensor) -> torch.Tensor:
+    """Stand for the functions of decoders, which shapes of networks do not depend on."""
+    raise NotImplementedError
 
 
 def _check_owner(owner: Any) -> None:
@@ -173,7 +179,7 @@ def _check_search(search: SupervisedSeparatorCV) -> None:
     if isinstance(search.separator_, AudioSeparator) is not search._holds_waves:
         raise _wrong(search, "separator_")
     for name in ("critic_weight_", "mask_exponent_", "best_score_"):
-        if type(getattr(search, name)) is not float:
+        if not isinstance(getattr(search, name), float):
             raise _wrong(search, name)
     _whole(search, "n_splits_")
     results = search.cv_results_
@@ -182,7 +188,7 @@ def _check_search(search: SupervisedSeparatorCV) -> None:
     n_candidates = len(results["params"])
     if any(not isinstance(column, list | np.ndarray) or len(column) != n_candidates for column in results.values()):
         raise _wrong(search, "cv_results_")
-    if not isinstance(search.best_index_, Integral) or not 0 <= search.best_index_ < n_candidates:
+    if not isinstance(search.best_index_, int | np.integer) or not 0 <= search.best_index_ < n_candidates:
         raise _wrong(search, "best_index_")
     if not isinstance(search.best_params_, dict) or type(search.multimetric_) is not bool:
         raise _wrong(search, "best_params_")
@@ -239,9 +245,9 @@ def _check_history(estimator: Any, name: str) -> None:
 
 def _whole(estimator: Any, name: str) -> int:
     value = getattr(estimator, name)
-    if type(value) is not int or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise _wrong(estimator, name)
-    return value
+    return int(value)
 
 
 def _array(

@@ -75,11 +75,11 @@ TOP = (AudioSeparator, BaseSourceModel, FrozenEstimator, SupervisedSeparator, Su
 """What a file may be about."""
 
 
-def parameter_names(cls: type) -> list[str]:
-    """Return the names of the arguments of a constructor, which are attributes of the object, too."""
-    if "__init__" not in vars(cls) and not issubclass(cls, tuple(OBJECTS.values())):
-        return []
-    return [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
+PARAMETERS: dict[type, list[str]] = {
+    cls: [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
+    for cls in (*ESTIMATORS.values(), *OBJECTS.values())
+}
+"""Arguments of the constructors, which are attributes of the objects, too."""
 
 
 def has_fit(estimator: Any) -> bool:

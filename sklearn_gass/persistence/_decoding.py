@@ -16,10 +16,10 @@ from sklearn_gass.persistence._classes import (
     FITTED,
     OBJECTS,
     OPTIONAL,
+    PARAMETERS,
     has_fit,
-    parameter_names,
 )
-from sklearn_gass.persistence._encoding import DTYPES, LONGEST_STRINGS, join
+from sklearn_gass.persistence._encoding import COLUMN_TYPES, DTYPES, LONGEST_STRINGS, describe, join
 from sklearn_gass.separation._parameters import TrainedParameters
 
 
@@ -101,15 +101,14 @@ class Decoder:
         return np.str_(value) if dtype == "str" else np.dtype(dtype).type(value)
 
     def _array(self, content: Any, path: str) -> Any:
-        dtype, shape, order = parts(content, 3, path)
-        need(dtype in DTYPES and is_shape(shape) and order in ("C", "F"), path)
+        need(type(content) is str, path)
         if path not in self.arrays:
             raise ValueError(f"it lacks the array {path}")
-        array = self.arrays.pop(path)
-        stored = tuple(shape) if order == "C" else tuple(shape[::-1])
-        if array.dtype.name != dtype or array.shape != stored:
+        stored, by_columns = self.arrays.pop(path), content.endswith(" F")
+        array = stored.T if by_columns else stored
+        if array.dtype.name not in DTYPES or content != describe(array, by_columns):
             raise ValueError(f"the array {path} has another type or shape than its description says")
-        return array if order == "C" else array.T
+        return array
 
     def _strings(self, content: Any, path: str) -> Any:
         shape, items = parts(content, 2, path)
@@ -135,16 +134,20 @@ class Decoder:
         return np.ma.MaskedArray(data, mask=mask, fill_value=fill)
 
     def _rows(self, content: Any, path: str) -> Any:
-        keys, array = parts(content, 2, path)
-        need(type(keys) is list and all(type(key) is str for key in keys) and len(set(keys)) == len(keys), path)
-        table = self._array(array, path)
-        need(table.dtype == np.float64 and table.ndim == 2 and table.shape[1] == len(keys) > 0, path)
-        return [dict(zip(keys, row, strict=True)) for row in table.tolist()]
+        types, described = parts(content, 2, path)
+        need(type(types) is dict and all(type(name) is str and name in COLUMN_TYPES for name in types.values()), path)
+        table = self._array(described, path)
+        need(table.dtype == np.float64 and table.ndim == 2 and table.shape[1] == len(types) > 0, path)
+        columns = {key: COLUMN_TYPES[name] for key, name in types.items()}
+        return [
+            {key: kind(number) for (key, kind), number in zip(columns.items(), row, strict=True)}
+            for row in table.tolist()
+        ]
 
     def _object(self, content: Any, path: str) -> Any:
         name, arguments = parts(content, 2, path)
         need(type(name) is str and name in OBJECTS and type(arguments) is dict, path)
-        check_names(name, set(arguments), set(parameter_names(OBJECTS[name])), set())
+        check_names(name, set(arguments), set(PARAMETERS[OBJECTS[name]]), set())
         return OBJECTS[name](**self._dict(arguments, path))
 
     def _same(self, content: Any, path: str) -> Any:
@@ -158,7 +161,7 @@ class Decoder:
         if name not in ESTIMATORS:
             raise ValueError(f"it holds a {name!r}, which is no class that this version knows")
         cls: Any = ESTIMATORS[name]
-        names = set(parameter_names(cls))
+        names = set(PARAMETERS[cls])
         check_names(name, set(params), names, DROPPED & names)
         arguments = self._dict(params, path)
         if self.device is not None and "device" in names:

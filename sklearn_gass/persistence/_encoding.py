@@ -9,12 +9,12 @@ tuple      list of items
 dict       object of values by key
 float      "nan", "inf" or "-inf"
 scalar     name of the NumPy type, and the value
-array      name of the type, shape, and "C" or "F" for the order in memory; the array is stored beside the tree, under
-           the path of its place in it
+array      type, shape, and "F" if it lies in memory column by column, as in "float32 400 513"; the array is stored
+           beside the tree, under the path of its place in it
 strings    shape and items of an array of str
 objects    shape and items of an array of plain Python objects
 masked     data, mask and fill value of a masked array
-rows       keys of a list of dicts of floats, and its array
+rows       types by key of a list of dicts of numbers, and its array
 object     class and arguments of an object that is no estimator
 estimator  class, params and fitted attributes
 same       path of an estimator that came before
@@ -37,8 +37,8 @@ from sklearn_gass.persistence._classes import (
     FITTED,
     OBJECTS,
     OPTIONAL,
+    PARAMETERS,
     has_fit,
-    parameter_names,
 )
 from sklearn_gass.separation._parameters import TrainedParameters
 
@@ -50,6 +50,9 @@ DTYPES = {
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
 }
 """Types of arrays and scalars that a file can hold."""
+
+COLUMN_TYPES: dict[str, type] = {"bool": bool, "float": float, "int": int}
+"""Types of the numbers in a list of dicts."""
 
 LONGEST_STRINGS = 2**24
 """Bytes that an array of str may take, since one long item makes all of them long."""
@@ -96,8 +99,8 @@ class Encoder:
             return value
         if kind is float:
             return value if math.isfinite(value) else {"float": str(value)}
-        if kind is list and _is_table(value):
-            return {"rows": [list(value[0]), self._store(np.array([[*row.values()] for row in value]), path)]}
+        if kind is list and (types := _column_types(value)):
+            return {"rows": [types, self._store(np.array([[*row.values()] for row in value], dtype=np.float64), path)]}
         if kind in (list, tuple):
             items = [self.encode(item, join(path, i), name) for i, item in enumerate(value)]
             return items if kind is list else {"tuple": items}
@@ -113,7 +116,7 @@ class Encoder:
         if ESTIMATORS.get(kind.__name__) is kind:
             return self.encode_estimator(value, path)
         if OBJECTS.get(kind.__name__) is kind:
-            arguments = {key: self.encode(getattr(value, key), join(path, key), name) for key in parameter_names(kind)}
+            arguments = {key: self.encode(getattr(value, key), join(path, key), name) for key in PARAMETERS[kind]}
             return {"object": [kind.__name__, arguments]}
         raise ValueError(
             f"{name} of this {self._owner} is {_described(value)}, which a model file cannot hold{_hint(name)}."
@@ -145,7 +148,7 @@ class Encoder:
             return {"same": self._paths[id(estimator)]}
         cls, outer, self._owner = type(estimator), self._owner, type(estimator).__name__
         state = dict(vars(estimator))
-        params = {name: state.pop(name) for name in parameter_names(cls)}
+        params = {name: state.pop(name) for name in PARAMETERS[cls]}
         fitted = {name: value for name, value in state.items() if name != "_trained_params"}
         unknown = sorted(set(fitted) - FITTED[cls] - ALSO_FITTED.get(cls, set()) - OPTIONAL)
         if unknown:
@@ -186,13 +189,18 @@ class Encoder:
             raise ValueError(f"{name} of this {self._owner} has dtype {array.dtype}, which a model file cannot hold.")
         return {"array": self._store(array, path)}
 
-    def _store(self, array: NDArray[Any], path: str) -> list[Any]:
+    def _store(self, array: NDArray[Any], path: str) -> str:
         by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
         self.arrays[path] = np.ascontiguousarray(native.T if by_columns else native).reshape(
             array.shape[::-1] if by_columns else array.shape
         )
-        return [array.dtype.name, list(array.shape), "F" if by_columns else "C"]
+        return describe(array, by_columns)
+
+
+def describe(array: NDArray[Any], by_columns: bool) -> str:
+    """Return type, shape and order of an array as text."""
+    return " ".join([array.dtype.name, *map(str, array.shape), *(["F"] if by_columns else [])])
 
 
 def join(path: str, name: object) -> str:
@@ -200,11 +208,20 @@ def join(path: str, name: object) -> str:
     return f"{path}/{name}" if isinstance(name, int) else f"{path}/{str(name).replace('~', '~0').replace('/', '~1')}"
 
 
-def _is_table(rows: list[Any]) -> bool:
-    """Tell a list of dicts of floats, as training histories are, which JSON would make five times as long."""
-    if not rows or not all(type(row) is dict and row and list(row) == list(rows[0]) for row in rows):
-        return False
-    return all(type(key) is str and type(value) is float for row in rows for key, value in row.items())
+def _column_types(rows: list[Any]) -> dict[str, str] | None:
+    """Return the types of a list of dicts of numbers, as training histories are, or ``None`` for any other list.
+
+    In JSON they would be five times as long as in an array.
+    """
+    if not rows or not all(type(row) is dict and row for row in rows):
+        return None
+    types = {key: type(value).__name__ for key, value in rows[0].items()}
+    for row in rows:
+        if {key: type(value).__name__ for key, value in row.items()} != types or list(row) != list(types):
+            return None
+    whole = (value for row in rows for value in row.values() if type(value) is int)
+    fits = set(types.values()) <= set(COLUMN_TYPES) and all(type(key) is str for key in types)
+    return types if fits and all(abs(value) < 2**53 for value in whole) else None
 
 
 def _described(value: Any) -> str:
