@@ -97,7 +97,8 @@ def edits(whole: bytes, n: int, rng: random.Random) -> Iterator[bytes]:
             continue
         changed = copy.deepcopy(document)
         for _ in range(rng.randint(1, 2)):
-            _edit(changed if rng.random() < 0.1 else changed["content"], rng)
+            inside = isinstance(changed.get("content"), dict) and rng.random() < 0.9
+            _edit(changed["content"] if inside else changed, rng)
         if isinstance(changed.get("content"), dict):
             text = json.dumps(changed["content"], separators=(",", ":"))
             changed["sha256"] = hashlib.sha256(text.encode()).hexdigest()

@@ -54,6 +54,8 @@ DTYPES = {
 COLUMN_TYPES: dict[str, type] = {"bool": bool, "float": float, "int": int}
 """Types of the numbers in a list of dicts."""
 
+_NOT_STORED = {"_trained_params", "_metadata_request"}  # made again by loading; read by whoever calls `fit` alone
+
 LONGEST_STRINGS = 2**24
 """Bytes that an array of str may take, since one long item makes all of them long."""
 
@@ -149,7 +151,7 @@ class Encoder:
         cls, outer, self._owner = type(estimator), self._owner, type(estimator).__name__
         state = dict(vars(estimator))
         params = {name: state.pop(name) for name in PARAMETERS[cls]}
-        fitted = {name: value for name, value in state.items() if name != "_trained_params"}
+        fitted = {name: value for name, value in state.items() if name not in _NOT_STORED}
         unknown = sorted(set(fitted) - FITTED[cls] - ALSO_FITTED.get(cls, set()) - OPTIONAL)
         if unknown:
             raise ValueError(f"This {self._owner} has an attribute {unknown[0]}, which a model file does not know.")

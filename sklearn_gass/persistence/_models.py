@@ -130,9 +130,10 @@ def load_model(path: str | os.PathLike[str], *, device: str | None = None) -> An
     """
     if device is not None:
         check_device(device)
+    path = Path(path)
     with _reading(path):
-        content = _read(Path(path))
-        decoder = Decoder(read_arrays(Path(path), content["arrays"]), device)
+        content = _read(path)
+        decoder = Decoder(read_arrays(path, content["arrays"]), device)
         estimator = decoder.decode(content["model"], "")
         if not isinstance(estimator, TOP) or not has_fit(unfrozen(estimator)):
             raise ValueError("it holds no fitted source model or separator")
@@ -170,26 +171,27 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     --------
     save_model : Save an estimator, with a card.
     """
+    path = Path(path)
     with _reading(path):
-        content = _read(Path(path))
-        about = {"size": os.path.getsize(path), "format": FORMAT}
+        content = _read(path)
+        about = {"size": path.stat().st_size, "format": FORMAT}
         return {**content["summary"], **about, "versions": content["versions"], "card": content["card"]}
 
 
 @contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise FileNotFoundError(error.errno, "There is no model file", os.fspath(path)) from error
+        raise FileNotFoundError(error.errno, "There is no model file", str(path)) from error
     except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except (ValueError, RecursionError) as error:
         reason = "its description is damaged" if isinstance(error, RecursionError) else str(error).removesuffix(".")
-        raise ValueError(f"Cannot load model {os.fspath(path)}: {reason}.") from error
+        raise ValueError(f"Cannot load model {path}: {reason}.") from error
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
         # whatever values that fit no parameter make libraries raise
-        raise ValueError(f"Cannot load model {os.fspath(path)}: it is damaged ({type(error).__name__}).") from error
+        raise ValueError(f"Cannot load model {path}: it is damaged ({type(error).__name__}).") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
