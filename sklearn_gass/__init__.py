@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from sklearn_gass.critics import BaseCritic as BaseCritic
     from sklearn_gass.critics import MixtureCritic as MixtureCritic
     from sklearn_gass.critics import SourceCritic as SourceCritic
+    from sklearn_gass.persistence import describe_model as describe_model
+    from sklearn_gass.persistence import load_model as load_model
+    from sklearn_gass.persistence import save_model as save_model
     from sklearn_gass.separation import AudioSeparator as AudioSeparator
     from sklearn_gass.separation import Explanation as Explanation
     from sklearn_gass.separation import Separation as Separation
@@ -50,12 +53,15 @@ _MODULES = {
     "SupervisedSeparatorCV": "separation",
     "VAESourceModel": "source_models",
     "WGANSourceModel": "source_models",
+    "describe_model": "persistence",
     "load_audio": "audio_io",
+    "load_model": "persistence",
     "save_audio": "audio_io",
+    "save_model": "persistence",
 }
 _SUBMODULES = {
     *("audio_io", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics", "networks", "paper"),
-    *("scoring", "search_display", "separation", "source_models", "starts", "stft"),
+    *("persistence", "scoring", "search_display", "separation", "source_models", "starts", "stft"),
 }
 
 __all__ = list(_MODULES)

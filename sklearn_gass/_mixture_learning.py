@@ -42,7 +42,7 @@ class MixtureLearner:
 
     @abstractmethod
     def _make_network(self, problem: Problem, generator: torch.Generator | None = None) -> nn.Module:
-        """Return the network, with zero weights if there is no generator."""
+        """Return the network, without memory for weights if there is no generator."""
 
     @abstractmethod
     def _make_trainee(self, network: Any, problem: Problem) -> Any:

@@ -45,5 +45,13 @@ def test_a_start_a_critic_and_a_mask_of_one_s_own_take_part(extended):
     assert not np.allclose(voices.sources, extended["audio"].separate(mixture).sources, atol=1e-2)
 
 
+def test_models_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page: dict = {}
+    exec(code_blocks("keeping.rst"), page)
+    assert page["separation"].labels.tolist() == page["audio"].classes_.tolist()
+    assert page["description"]["card"]["licence"] == "CC0"
+
+
 def test_parameters_of_a_critic_of_one_s_own_nest(extended):
     assert extended["separator"].critic.threshold == 0.2

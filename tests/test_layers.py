@@ -13,7 +13,7 @@ PACKAGE = Path(sklearn_gass.__file__).parent
 
 # One module or subpackage stands for all in it. Inside a subpackage modules may import each other.
 LEVELS = [
-    {"_random", "_validation", "_signals", "_framing", "_rumble", "_versioned"},
+    {"_random", "_validation", "_signals", "_framing", "_rumble", "_versioned", "_files"},
     {"stft", "divergences", "masks", "datasets", "audio_io", "display"},
     {"metrics"},
     {"scoring"},
@@ -22,7 +22,7 @@ LEVELS = [
     {"_mixture_learning", "source_models"},
     {"starts", "critics"},
     {"separation"},
-    {"paper", "search_display"},
+    {"paper", "persistence", "search_display"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_gass._files import replacing
 from sklearn_gass.audio_io._encodings import blocks, choose_encoding, quantise
 from sklearn_gass.audio_io._resampling import check_sample_rate
 
@@ -75,7 +74,7 @@ def save_audio(
     if isinstance(path, str | os.PathLike):
         target = Path(path)
         file_format, encoding = choose_encoding(target, subtype, channels)
-        with _replacing(target) as file:
+        with replacing(target, "audio file") as file:
             _encode(file, target, channels, int(sample_rate), file_format, encoding)
         return
     if isinstance(path, io.TextIOBase) or not hasattr(path, "write"):
@@ -155,24 +154,3 @@ class _Sink:
         except OSError as error:
             self.error = self.error or error
             return 0
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """Open a new file beside `target` that takes its place once the block has ended well."""
-    if target.is_dir():
-        raise IsADirectoryError(f"Cannot write audio file {target}: it is a folder.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"Cannot write audio file {target}: the folder {target.parent} does not exist.")
-    partial = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with partial.open("xb") as file:
-            yield file
-        os.replace(partial, target)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(target)) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()

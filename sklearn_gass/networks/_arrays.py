@@ -33,7 +33,8 @@ def to_arrays(module: nn.Module) -> StateDict:
 
 def load_arrays(module: nn.Module, arrays: StateDict) -> None:
     """Load weights into a module."""
-    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    # assigned, since a network that was built to be loaded has no memory to copy into
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, assign=True)
 
 
 def from_arrays(module: nn.Module, arrays: StateDict, dtype: torch.dtype, device: torch.device | str) -> nn.Module:

@@ -32,7 +32,7 @@ class MLP(nn.Module):
         Widths of input, hidden layers and output.
     generator : torch.Generator or None
         Source of the first weights, uniform in plus or minus one over the square root of a layer's inputs;
-        ``None`` leaves them zero, to be loaded.
+        ``None`` gives weights that have shapes but no memory, to be loaded.
     activation : {"leaky_relu", "tanh", "softplus"}, default="leaky_relu"
         Non-linearity of the hidden layers.
     """
@@ -41,18 +41,18 @@ class MLP(nn.Module):
         self, sizes: Sequence[int], generator: torch.Generator | None = None, activation: str = "leaky_relu"
     ) -> None:
         super().__init__()
+        device = "meta" if generator is None else "cpu"
         self.layers = nn.ModuleList(
-            nn.utils.skip_init(nn.Linear, n_in, n_out) for n_in, n_out in itertools.pairwise(sizes)
+            nn.utils.skip_init(nn.Linear, n_in, n_out, device=device) for n_in, n_out in itertools.pairwise(sizes)
         )
         self.activation = ACTIVATIONS[activation]
+        if generator is None:
+            return
         with torch.no_grad():
             for n_in, layer in zip(sizes[:-1], self.layers, strict=True):
                 for parameter in layer.parameters():
-                    if generator is None:
-                        parameter.zero_()
-                    else:
-                        bound = 1 / math.sqrt(n_in)
-                        parameter.copy_(torch.empty_like(parameter).uniform_(-bound, bound, generator=generator))
+                    bound = 1 / math.sqrt(n_in)
+                    parameter.copy_(torch.empty_like(parameter).uniform_(-bound, bound, generator=generator))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return outputs of shape (n_rows, sizes[-1])."""

@@ -77,4 +77,8 @@ def order_without_labels(models: Sequence[Any]) -> list[int]:
 def _fingerprint(model: Any) -> str:
     """Return a hash of what a fitted model is, without what its training took."""
     model = getattr(model, "estimator", model)  # inside FrozenEstimator
-    return str(joblib.hash({name: value for name, value in vars(model).items() if "history" not in name}))
+    return str(joblib.hash({name: value for name, value in vars(model).items() if name not in _HOW_IT_WAS_TRAINED}))
+
+
+# no part of what a model is: a model file leaves some of them out, and loading it may change the device
+_HOW_IT_WAS_TRAINED = {"history_", "inversion_history_", "callbacks", "verbose", "device"}

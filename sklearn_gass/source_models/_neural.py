@@ -55,7 +55,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         """Return what is trained; the networks are on the model's device."""
 
     def _make_networks(self, n_bins, generator=None):
-        """Return the networks, with zero weights if there is no generator."""
+        """Return the networks, without memory for weights if there is no generator."""
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         k = self.n_components
         return nn.ModuleDict(
