@@ -32,6 +32,8 @@ def without_rumble(wave: NDArray[np.floating], sample_rate: float) -> NDArray[np
     audible : ndarray of shape (n_samples,)
         Waveform of the same type.
     """
+    if wave.size * _LOWEST_AUDIBLE < sample_rate:  # too short to tell what is low
+        return wave
     if np.ptp(wave) == 0:
         return np.zeros_like(wave)
     audible = wave - wave.dtype.type(wave.mean(dtype=np.float64))

@@ -67,7 +67,7 @@ def check_utterances(estimator: BaseEstimator, X: Any, y: Any = "no_validation",
         raise ValueError("X is empty: at least one waveform is needed.")
     if isinstance(X, dict):
         raise ValueError("X must be a list of waveforms, with the source of each utterance in y, got a dict.")
-    if not hasattr(X, "__len__") and hasattr(X, "__iter__") and not hasattr(X, "__array__"):
+    if isinstance(X, Iterator):
         X = list(X)
     if isinstance(X, list | tuple) and isinstance(X[0], str | PathLike):
         raise ValueError("X must be a list of waveforms, got names of files: read each utterance with load_audio.")

@@ -171,7 +171,7 @@ def uncached():
 
 
 def cached_fits(memory):
-    return sorted(path.parent.name for path in memory.rglob("_fit_model/*/output.pkl"))
+    return sorted(path.parent.name for path in memory.rglob("fit_model/*/output.pkl"))
 
 
 class CountedVAE(VAESourceModel):

@@ -111,7 +111,7 @@ def test_shapes_and_dtypes():
         assert magnitudes.dtype == dtype
         assert phase.dtype == phase_dtype
         assert magnitudes.flags.c_contiguous
-    assert stft.analyze(np.array([1, 0, -1], dtype=np.int16))[0].dtype == np.float64
+    assert stft.analyze(np.array([1, 0, -1], dtype=np.int16))[0].dtype == np.float32
 
 
 def test_phase_has_modulus_one_even_next_to_underflow():
