@@ -65,7 +65,7 @@ def check_utterances(estimator: BaseEstimator, X: Any, y: Any = "no_validation",
     """
     if isinstance(X, list | tuple) and not X:
         raise ValueError("X is empty: at least one waveform is needed.")
-    if isinstance(X, dict):
+    if isinstance(X, dict) and not hasattr(X, "shape"):  # a sparse matrix may be a dict
         raise ValueError("X must be a list of waveforms, with the source of each utterance in y, got a dict.")
     if isinstance(X, Iterator):
         X = list(X)
