@@ -127,6 +127,14 @@ class _CriticsTrainee(nn.Module):
         self.optimisers = [torch.optim.Adam(critics.parameters(), lr=learning_rate, betas=(0.5, 0.9), fused=True)]
         self.n_steps = 0
 
+    def get_extra_state(self):
+        """Return, for checkpoints, how many steps were taken."""
+        return torch.tensor(self.n_steps)
+
+    def set_extra_state(self, state):
+        """Go on counting from there."""
+        self.n_steps = int(state)
+
     def update(self, batch, generator):
         """Take one training step."""
         mixture, parts = batch

@@ -10,6 +10,7 @@ import joblib
 import torch
 from numpy.typing import NDArray
 
+from sklearn_gass._checkpoints import IRRELEVANT
 from sklearn_gass.engine import CleanSource, Problem
 
 
@@ -81,4 +82,4 @@ def _fingerprint(model: Any) -> str:
 
 
 # no part of what a model is: a model file leaves some of them out, and loading it may change the device
-_HOW_IT_WAS_TRAINED = {"history_", "inversion_history_", "callbacks", "verbose", "device"}
+_HOW_IT_WAS_TRAINED = {"history_", "inversion_history_", "verbose", "device", *IRRELEVANT}

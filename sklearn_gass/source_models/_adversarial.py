@@ -76,7 +76,7 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         return networks
 
     def _fit_networks(self, networks, frames, generator):
-        self.inversion_history_ = []
+        self.inversion_history_ = list(getattr(self, "inversion_history_", ())) if self.warm_start else []
         self.latents_ = None
         if self.latent == "data":
             self._learn_latents(networks, frames, generator)
@@ -155,7 +155,16 @@ class _AdversarialTrainee(nn.Module):
         ]
         self.period = model.n_reconstruction if model.reconstruction_weight else 1
         self.n_steps, self.n_critic_steps = 0, 0
-        self.critic_loss = torch.zeros(())
+        self.critic_loss: torch.Tensor
+        self.register_buffer("critic_loss", torch.zeros(()))
+
+    def get_extra_state(self):
+        """Return, for checkpoints, how many steps were taken."""
+        return torch.tensor([self.n_steps, self.n_critic_steps])
+
+    def set_extra_state(self, state):
+        """Go on counting from there."""
+        self.n_steps, self.n_critic_steps = state.tolist()
 
     def update(self, frames, generator):
         """Take a step of the generator; on every `period`-th step train the critic first, and learn from it."""

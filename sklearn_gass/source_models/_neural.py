@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from typing_extensions import override
 
+from sklearn_gass._checkpoints import CHECKPOINT_CONSTRAINTS
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.engine import Decoder
 from sklearn_gass.networks import (
@@ -45,6 +46,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "weight_average": [Interval(Real, 0, 1, closed="left")],
         "warm_start": ["boolean"],
+        **CHECKPOINT_CONSTRAINTS,
         "callbacks": [list, None],
         "verbose": ["verbose"],
         "device": [str],
@@ -72,13 +74,14 @@ class BaseNeuralSourceModel(BaseSourceModel):
         frames = frames.to(torch.float32)
         networks = self._make_networks(frames.shape[1], generator)
         networks["decoder"].start_at(frames.mean(0))
-        if self.warm_start and hasattr(self, "weights_"):
+        continues = self.warm_start and hasattr(self, "weights_")
+        if continues:
             self._check_weights(networks)
             load_arrays(networks, self.weights_)
         networks.to(device)
         frames = frames.to(device)
         on_device = torch.Generator(device).manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        self.history_: list[dict] = []
+        self.history_: list[dict] = list(self.history_) if continues else []
         try:
             self._fit_networks(networks, frames, on_device)
         finally:
