@@ -256,6 +256,10 @@ class _Net(NeuralNet):
             self.history[:] = [{**epoch, "batches": []} for epoch in state["history"]]
             self.module_.load_state_dict(state["trainee"])
         self.notify("on_train_begin", X=self.batches_, y=None)
+        for _, callback in self.callbacks_:
+            if isinstance(callback, PassthroughScoring):
+                earlier = [epoch[callback.name] for epoch in self.history if callback.name in epoch]
+                callback.best_score_ = min(earlier, default=np.inf)
         if state is not None:
             for name, part in self.stateful_.items():
                 part.load_state_dict(state[name])

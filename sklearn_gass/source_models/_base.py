@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._checkpoints import agreed_seed, own_checkpoint, training_parameters
 from sklearn_gass._random import derive_seed, torch_generator
-from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context, undo_fit
+from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context, learned, undo_fit
 from sklearn_gass._versioned import Versioned
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine import Decoder, Inference, Problem, infer
@@ -93,6 +93,10 @@ class BaseSourceModel(
             raise
         return self
 
+    def _training_cost(self, n_frames: int, n_bins: int) -> float:
+        """Return about how many milliseconds training takes, for the progress of several parts."""
+        return 3e-7 * self.max_iter * n_frames * n_bins * self.n_components
+
     def _identity(self, X, continues):
         """Return what has to be the same for a checkpoint to be of the same training, by name."""
         if getattr(self, "checkpoint", None) is None:
@@ -100,7 +104,7 @@ class BaseSourceModel(
         return {
             "data": X,
             "parameters": [type(self).__name__, training_parameters(self)],
-            "earlier_training": self.weights_ if continues else None,
+            "earlier_training": {name: value for name, value in learned(self).items() if continues and "history" not in name},
         }
 
     @abstractmethod

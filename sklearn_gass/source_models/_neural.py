@@ -21,6 +21,7 @@ from sklearn_gass.networks import (
     check_widths,
     from_arrays,
     load_arrays,
+    step_cost,
     to_arrays,
     warp_frequencies,
 )
@@ -89,6 +90,17 @@ class BaseNeuralSourceModel(BaseSourceModel):
             self.n_iter_ = max(1, len(self.history_))
             with torch.no_grad():
                 self._describe(networks, frames)
+
+    def _training_cost(self, n_frames, n_bins):
+        return sum(self._phase_costs(n_frames, n_bins).values())
+
+    def _phase_costs(self, n_frames, n_bins):
+        """Return about how many milliseconds each phase of training takes, by its name."""
+        return {"": self.max_iter * self._epoch_cost(n_frames, self._make_networks(n_bins))}
+
+    def _epoch_cost(self, n_frames, networks):
+        n_rows = min(self.batch_size, n_frames)
+        return n_frames // n_rows * step_cost(n_rows, sum(weight.numel() for weight in networks.parameters()))
 
     def _fit_networks(self, networks, frames, generator):
         self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
