@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._container import FORMAT, read_arrays, read_content, write
 from sklearn_gass.networks import check_device
-from sklearn_gass.persistence._checks import unfrozen
 from sklearn_gass.persistence._classes import ESTIMATORS, TOP, has_fit
 from sklearn_gass.persistence._decoding import Decoder
 from sklearn_gass.persistence._encoding import Encoder
 from sklearn_gass.separation import AudioSeparator
+from sklearn_gass.separation._fitting import unfrozen
 from sklearn_gass.source_models._base import N_KEPT
 
 

@@ -98,6 +98,9 @@ class BaseNeuralSourceModel(BaseSourceModel):
         """Return about how many milliseconds each phase of training takes, by its name."""
         return {"": self.max_iter * self._epoch_cost(n_frames, self._make_networks(n_bins))}
 
+    def _n_weights(self, n_bins):
+        return sum(weight.numel() for weight in self._make_networks(n_bins).parameters())
+
     def _epoch_cost(self, n_frames, networks):
         n_rows = min(self.batch_size, n_frames)
         return n_frames // n_rows * step_cost(n_rows, sum(weight.numel() for weight in networks.parameters()))
