@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from sklearn_gass._checkpoints import agreed_seed
 from sklearn_gass._random import as_seed
 from sklearn_gass._validation import Interval, fit_context
 from sklearn_gass.engine import CleanSource, MixtureBatches, Problem
-from sklearn_gass.networks import from_arrays, to_arrays
+from sklearn_gass.networks import check_widths, from_arrays, load_arrays, step_cost, to_arrays
 
 
 class MixtureLearner:
@@ -22,9 +24,11 @@ class MixtureLearner:
     A subclass has the parameters below, and implements `_make_network` and `_make_trainee`.
     """
 
+    hidden_layer_sizes: Any
     max_iter: int
     batch_size: int
     levels: Any
+    warm_start: bool
     callbacks: list | None
     verbose: int
     random_state: Any
@@ -35,6 +39,7 @@ class MixtureLearner:
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "levels": ["array-like"],
+        "warm_start": ["boolean"],
         "callbacks": [list, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -67,7 +72,8 @@ class MixtureLearner:
         Raises
         ------
         ValueError
-            If a width is no integer of at least 1, or `levels` is no pair of finite numbers in rising order.
+            If a width is no integer of at least 1, `levels` is no pair of finite numbers in rising order, or weights
+            to go on from do not fit.
 
         Warns
         -----
@@ -76,13 +82,18 @@ class MixtureLearner:
         """
         from sklearn_gass.networks._training import train  # skorch is slow to import
 
-        seed = as_seed(self.random_state)
+        seed = agreed_seed(self.random_state, as_seed)
         generator = torch.Generator(problem.device).manual_seed(seed)
-        network = self._make_network(problem, torch.Generator().manual_seed(seed)).to(problem.device)
+        network = self._make_network(problem, torch.Generator().manual_seed(seed))
+        history: list[dict] = []
+        if self.warm_start and hasattr(self, "weights_"):
+            self._check_weights(network)
+            load_arrays(network, self.weights_)
+            history = list(self.history_)
+        network = network.to(problem.device)
         batches = MixtureBatches(
             sources, self.max_iter, batch_size=self.batch_size, levels=check_levels(self.levels), generator=generator
         )
-        history: list[dict] = []
         train(
             self._make_trainee(network, problem),
             batches,
@@ -93,6 +104,23 @@ class MixtureLearner:
         )
         self.weights_, self.history_ = to_arrays(network), history
         return self
+
+    def _check_weights(self, network: nn.Module) -> None:
+        shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+        if shapes != {name: weight.shape for name, weight in self.weights_.items()}:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted for other sources, or with other layers, than it has now: fit "
+                "it again, without warm_start."
+            )
+
+    def _training_cost(self, n_bins: int, n_sources: int, n_weights: int) -> float:
+        """Return about how many milliseconds training takes, for sources whose models have so many weights."""
+        n_own = self._n_weights(n_bins, n_sources)
+        return self.max_iter * (step_cost(self.batch_size, n_own + n_weights / 6) + 2.5)
+
+    def _n_weights(self, n_bins: int, n_sources: int) -> int:
+        widths = [n_bins, *check_widths("hidden_layer_sizes", self.hidden_layer_sizes)]
+        return sum(n_in * n_out for n_in, n_out in pairwise(widths))
 
     def _frozen_network(self, problem: Problem) -> nn.Module:
         return from_arrays(self._make_network(problem), self.weights_, problem.dtype, problem.device)

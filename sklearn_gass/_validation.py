@@ -37,6 +37,7 @@ __all__ = [
     "check_wave",
     "fit_context",
     "is_ragged",
+    "learned",
     "validate_params",
 ]
 
@@ -239,6 +240,11 @@ def undo_fit(estimator: BaseEstimator, before: dict[str, Any], *, restore: bool)
         del state[name]
     if restore:
         state.update({name: value for name, value in before.items() if _is_learned(name)})
+
+
+def learned(estimator: BaseEstimator) -> dict[str, Any]:
+    """Return what a fit has set, by name."""
+    return {name: value for name, value in vars(estimator).items() if _is_learned(name)}
 
 
 def _is_learned(name: str) -> bool:

@@ -13,7 +13,9 @@ PACKAGE = Path(sklearn_gass.__file__).parent
 
 # One module or subpackage stands for all in it. Inside a subpackage modules may import each other.
 LEVELS = [
-    {"_random", "_validation", "_signals", "_framing", "_rumble", "_versioned", "_files"},
+    {"_random", "_validation", "_signals", "_framing", "_rumble", "_versioned", "_files", "progress"},
+    {"_container"},
+    {"_checkpoints"},
     {"stft", "divergences", "masks", "datasets", "audio_io", "display"},
     {"metrics"},
     {"scoring"},

@@ -28,7 +28,7 @@ from sklearn_gass import (
     save_audio,
     save_model,
 )
-from sklearn_gass.persistence import _container
+from sklearn_gass import _container
 from sklearn_gass.persistence._encoding import Encoder
 
 BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "robustness" / "model_files.py"

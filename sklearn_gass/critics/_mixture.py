@@ -39,6 +39,9 @@ class MixtureCritic(MixtureLearner, BaseCritic):
     penalty_weight : float, default=20.0
         Weight of the gradient penalty. A larger one makes the scores change more evenly between clean and separated
         frames.
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too. A
+        separator with ``warm_start=True`` sets it.
     callbacks : list of skorch callbacks or None, default=None
         Called during training, as in skorch. An epoch has 100 steps.
     verbose : int, default=0
@@ -85,6 +88,7 @@ class MixtureCritic(MixtureLearner, BaseCritic):
         learning_rate_init=1e-3,
         levels=(-5.0, 5.0),
         penalty_weight=20.0,
+        warm_start=False,
         callbacks=None,
         verbose=0,
         random_state=None,
@@ -95,6 +99,7 @@ class MixtureCritic(MixtureLearner, BaseCritic):
         self.learning_rate_init = learning_rate_init
         self.levels = levels
         self.penalty_weight = penalty_weight
+        self.warm_start = warm_start
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
@@ -109,6 +114,9 @@ class MixtureCritic(MixtureLearner, BaseCritic):
             return [level * critic(frame)[:, 0] for critic, frame in zip(critics, generated, strict=True)]
 
         return scores
+
+    def _n_weights(self, n_bins, n_sources):
+        return n_sources * super()._n_weights(n_bins, n_sources)
 
     def _make_network(self, problem, generator=None):
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
@@ -126,6 +134,14 @@ class _CriticsTrainee(nn.Module):
         self.critics, self.problem, self.penalty_weight = critics, problem, penalty_weight
         self.optimisers = [torch.optim.Adam(critics.parameters(), lr=learning_rate, betas=(0.5, 0.9), fused=True)]
         self.n_steps = 0
+
+    def get_extra_state(self):
+        """Return, for checkpoints, how many steps were taken."""
+        return torch.tensor(self.n_steps)
+
+    def set_extra_state(self, state):
+        """Go on counting from there."""
+        self.n_steps = int(state)
 
     def update(self, batch, generator):
         """Take one training step."""

@@ -77,6 +77,10 @@ class MixtureBatches:
             parts = [source.draw(self.batch_size, self.levels, self.generator) for source in self.sources]
             yield add_up(parts, self.generator), parts
 
+    def skip(self, n_steps: int) -> None:
+        """Take steps of whole epochs as done, by a training that is gone on with; random numbers are restored apart."""
+        self._n_left -= n_steps
+
 
 def add_up(parts: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     """Return magnitudes of the sum of frames whose phases are independent and uniform.

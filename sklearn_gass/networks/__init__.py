@@ -7,6 +7,7 @@ from sklearn_gass.networks._arrays import StateDict, check_device, from_arrays, 
 from sklearn_gass.networks._augmentation import warp_frequencies
 from sklearn_gass.networks._mlp import ACTIVATIONS, MLP, FrameDecoder, FrameEncoder, check_widths
 from sklearn_gass.networks._penalties import PENALTY_EVERY, gradient_penalty, slopes
+from sklearn_gass.networks._costs import step_cost
 
 __all__ = [
     "ACTIVATIONS",
@@ -21,6 +22,7 @@ __all__ = [
     "gradient_penalty",
     "load_arrays",
     "slopes",
+    "step_cost",
     "to_arrays",
     "warp_frequencies",
 ]

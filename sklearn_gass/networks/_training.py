@@ -8,9 +8,6 @@ only there, since skorch takes a while to load.
 from __future__ import annotations
 
 import contextlib
-import math
-import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -22,9 +19,17 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring
 from torch import Tensor, nn
 
+from sklearn_gass._checkpoints import Run, next_run
+from sklearn_gass.networks._schedules import LinearDecay, RunningAverage
+from sklearn_gass.networks._stopping import Interrupts, KeepFinite, NotFiniteError, StoppedError, StopOnPlateau, all_finite
+from sklearn_gass.progress import current_task
+
 
 class Trainee(Protocol):
-    """A module whose networks learn together from batches."""
+    """A module whose networks learn together from batches.
+
+    Its `state_dict` holds all that its steps change, since a checkpoint keeps that and the states of the optimisers.
+    """
 
     optimisers: Sequence[torch.optim.Optimizer]
 
@@ -43,6 +48,9 @@ class Batches(Protocol):
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of the next epoch."""
+
+    def skip(self, n_steps: int) -> None:
+        """Take steps of whole epochs as done, by a training that is gone on with; random numbers are restored apart."""
 
 
 class FrameBatches:
@@ -80,6 +88,9 @@ class FrameBatches:
         for batch in order[: len(order) // self.size * self.size].split(self.size):
             yield self.augment(self.frames[batch], self.generator)
 
+    def skip(self, n_steps: int) -> None:
+        """Take steps of whole epochs as done; all epochs are alike."""
+
 
 def train(
     trainee: Trainee,
@@ -97,6 +108,9 @@ def train(
 ) -> None:
     """Train a module in place.
 
+    In the block of a checkpoint it goes on from what that holds, and keeps its state there. Progress is told to who
+    listens.
+
     Parameters
     ----------
     trainee : Trainee
@@ -106,7 +120,8 @@ def train(
     generator : torch.Generator
         Source of the randomness of steps, on the device of the batches.
     history : list of dict
-        What is recorded of each epoch, losses and seconds, is appended here, also if training is interrupted.
+        What is recorded of each epoch, losses and seconds, is appended here, also if training is interrupted. What it
+        holds before counts as earlier epochs of the same training.
     held_out : Tensor of shape (n_held_out, n_bins) or None, default=None
         Frames whose loss is watched instead of the training loss.
     tol : float, default=0.0
@@ -131,37 +146,44 @@ def train(
         kind = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
         if not (isinstance(kind, Callback) or (isinstance(kind, type) and issubclass(kind, Callback))):
             raise ValueError(f"callbacks must hold callbacks of skorch, got {callback!r}.")
-    stopping = []
+    kept = next_run()
+    if kept is not None and kept.is_done:
+        _take_result(kept.state, trainee, generator, history)
+        return
+    plateau = None
     if n_iter_no_change is not None:
         monitor = "train_loss" if held_out is None else "valid_loss"
-        stopping.append(_StopOnPlateau(monitor, patience=n_iter_no_change, tol=tol))
+        plateau = StopOnPlateau(monitor, patience=n_iter_no_change, tol=tol)
     net = _Net(
         trainee,
         generator=generator,
         held_out=held_out,
         average=average,
         decay=decay,
+        plateau=plateau,
         max_epochs=batches.n_epochs,
-        callbacks=[*stopping, *(callbacks or ())],
+        callbacks=callbacks,
         verbose=verbose,
     )
-    net.run(batches, history)
+    net.run(batches, history, kept)
 
 
 class _Net(NeuralNet):
     """A skorch net whose batches come ready-made and whose step belongs to the trainee."""
 
-    def __init__(self, module, *, generator, held_out, average, decay, **kwargs):
+    def __init__(self, module, *, generator, held_out, average, decay, plateau, **kwargs):
         self.generator = generator
         self.held_out = held_out
         self.average = average
         self.decay = decay
+        self.plateau = plateau
         super().__init__(module, criterion=nn.Identity, train_split=None, **kwargs)
 
     @property
     def _default_callbacks(self):
         losses = [("critic_loss", PassthroughScoring("critic_loss", on_train=True))]
-        return [*super()._default_callbacks, *losses, ("keep_finite", _KeepFinite())]
+        stopping = [] if self.plateau is None else [("plateau", self.plateau)]
+        return [*super()._default_callbacks, *losses, ("keep_finite", KeepFinite()), *stopping]
 
     def initialize_optimizer(self, *args, **kwargs):
         self.optimizer_ = self.module_.optimisers[0]
@@ -175,31 +197,40 @@ class _Net(NeuralNet):
 
     def notify(self, method_name, **cb_kwargs):
         try:
-            return super().notify(method_name, **cb_kwargs)
+            super().notify(method_name, **cb_kwargs)
         except KeyboardInterrupt as interruption:
             # by skorch's own rule a callback ends training with this; a signal is passed on
             if self.interrupts_.came:
                 raise
-            raise _StoppedError from interruption
+            raise StoppedError from interruption
+        if method_name == "on_epoch_end":
+            self._end_epoch()
+        return self
 
-    def run(self, batches: Batches, history: list[dict[str, Any]]) -> None:
+    def run(self, batches: Batches, history: list[dict[str, Any]], kept: Run | None) -> None:
         """Train; unlike ``fit``, pass an interruption on, with the last finite weights in place."""
         self.initialize()
-        self.n_steps_ = batches.n_steps
-        self.first_rates_ = [optimiser.param_groups[0]["lr"] for optimiser in self.module_.optimisers]
-        self.step_ = 0
-        self.averaged_ = [p.detach().clone() for p in self.module_.parameters()] if self.average else None
-        with _Interrupts() as self.interrupts_:
-            self._train(batches, history)
+        self.batches_, self.kept_, self.task_, self.step_ = batches, kept, current_task(), 0
+        self.n_before_ = len(history)
+        self.history.extend({**epoch, "batches": []} for epoch in history)
+        optimisers = self.module_.optimisers
+        self.rates_ = LinearDecay(optimisers, batches.n_steps) if self.decay else None
+        self.averaged_ = RunningAverage(self.module_.parameters(), self.average) if self.average else None
+        # all that has a state besides weights and random numbers, so that a checkpoint can hold it
+        stateful = {"average": self.averaged_, "plateau": self.plateau}
+        stateful |= {f"optimiser {i}": optimiser for i, optimiser in enumerate(optimisers)}
+        self.stateful_ = {name: part for name, part in stateful.items() if part is not None}
+        with Interrupts() as self.interrupts_, contextlib.nullcontext() if kept is None else kept.kept_on_interruption():
+            self._train(history)
 
-    def _train(self, batches, history):
+    def _train(self, history):
         diverged = False
         try:
-            self.notify("on_train_begin", X=batches, y=None)
-            self.fit_loop(batches)
-        except _StoppedError:
+            self._begin()
+            self.fit_loop(self.batches_, epochs=self.batches_.n_epochs - self._n_epochs)
+        except StoppedError:
             pass
-        except _NotFiniteError:
+        except NotFiniteError:
             diverged = True
             warnings.warn(
                 f"Training diverged in epoch {len(self.history)}: a loss or weight was not finite. The weights of the "
@@ -209,25 +240,76 @@ class _Net(NeuralNet):
             )
         finally:
             self._settle(diverged)
-            history += [
-                {name: np.asarray(value).tolist() for name, value in epoch.items() if name != "batches"}
-                for epoch in self.history
-            ]
-        with contextlib.suppress(_StoppedError):
-            self.notify("on_train_end", X=batches, y=None)
+            history[:] = self._rows()
+        with contextlib.suppress(StoppedError):
+            self.notify("on_train_end", X=self.batches_, y=None)
+        if self.task_ is not None:
+            self.task_.finish(**self._details())
+        if self.kept_ is not None:
+            self.kept_.finish(_result(self.module_, self.generator, history))
+
+    def _begin(self):
+        """Begin at the first step, or where a checkpoint says."""
+        self.losses_: dict[str, float] = {}
+        state = None if self.kept_ is None else self.kept_.state
+        if state is not None:
+            self.history[:] = [{**epoch, "batches": []} for epoch in state["history"]]
+            self.module_.load_state_dict(state["trainee"])
+        self.notify("on_train_begin", X=self.batches_, y=None)
+        for _, callback in self.callbacks_:
+            if isinstance(callback, PassthroughScoring):
+                earlier = [epoch[callback.name] for epoch in self.history if callback.name in epoch]
+                callback.best_score_ = min(earlier, default=np.inf)
+        if state is not None:
+            for name, part in self.stateful_.items():
+                part.load_state_dict(state[name])
+            self.generator.set_state(state["generator"])
+            self.step_ = state["step"]
+            self.batches_.skip(self.step_)
+
+    def _state(self):
+        """Return all that the next epoch depends on."""
+        state = {name: part.state_dict() for name, part in self.stateful_.items()}
+        return {**state, "step": self.step_, **_result(self.module_, self.generator, self._rows())}
+
+    def _rows(self):
+        return [
+            {name: np.asarray(value).tolist() for name, value in epoch.items() if name != "batches"}
+            for epoch in self.history
+        ]
+
+    def _end_epoch(self):
+        self.losses_ = {name: float(value) for name, value in self.history[-1].items() if name.endswith("_loss")}
+        if self.kept_ is not None:
+            self.kept_.offer(self._state)
 
     def train_step(self, batch, **fit_params):
-        remaining = 1 - self.step_ / self.n_steps_ if self.decay else 1.0
-        for optimiser, rate in zip(self.module_.optimisers, self.first_rates_, strict=True):
-            optimiser.param_groups[0]["lr"] = rate * remaining
+        if self.rates_ is not None:
+            self.rates_.begin_step(self.step_)
         losses = self.module_.update(batch, self.generator)
-        self.step_ += 1
         if self.averaged_ is not None:
-            decay = min(self.average, (1 + self.step_) / (10 + self.step_))
-            torch._foreach_lerp_(self.averaged_, [p.detach() for p in self.module_.parameters()], 1 - decay)
+            self.averaged_.end_step(self.step_)
+        self.step_ += 1
         if "critic_loss" in losses:
             self.history.record_batch("critic_loss", losses["critic_loss"].item())
+        if self.task_ is not None and self.task_.is_due():
+            self.task_.advance(self.step_ / self.batches_.n_steps, **self._details())
         return {"loss": losses["loss"], "y_pred": None}
+
+    def _details(self):
+        """Return what is told of the progress."""
+        return {
+            "epoch": self._n_epochs,
+            "n_epochs": self.batches_.n_epochs,
+            "step": self.step_,
+            "n_steps": self.batches_.n_steps,
+            "losses": self.losses_,
+        }
+
+    @property
+    def _n_epochs(self):
+        """Number of epochs begun, without those of an earlier training that this one goes on from."""
+        return len(self.history) - self.n_before_
 
     def validation_step(self, batch, **fit_params):
         with torch.no_grad():
@@ -235,81 +317,23 @@ class _Net(NeuralNet):
 
     def _settle(self, diverged):
         """Put the averaged weights in place if they are finite, else the last finite ones."""
-        keeper = dict(self.callbacks_)["keep_finite"]
-        latest = [] if diverged else [self.averaged_, list(self.module_.parameters())]
-        for weights in [*latest, keeper.weights]:
-            if weights is not None and _all_finite(weights):
+        averaged = [] if self.averaged_ is None else [self.averaged_.weights]
+        latest = [] if diverged else [*averaged, list(self.module_.parameters())]
+        for weights in [*latest, dict(self.callbacks_)["keep_finite"].weights]:
+            if all_finite(weights):
                 with torch.no_grad():
                     for parameter, weight in zip(self.module_.parameters(), weights, strict=True):
                         parameter.copy_(weight)
                 return
 
 
-class _StoppedError(Exception):
-    """Raised inside the loop when a callback ends training."""
+def _result(trainee: Any, generator: torch.Generator, history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is left of a training loop once it is over."""
+    return {"trainee": trainee.state_dict(), "generator": generator.get_state(), "history": history}
 
 
-class _NotFiniteError(ArithmeticError):
-    """Raised inside the loop when training has diverged."""
-
-
-class _StopOnPlateau(Callback):
-    """End training once a loss no longer falls; unlike skorch's, it knows that a loss may be negative."""
-
-    def __init__(self, monitor: str, patience: int, tol: float) -> None:
-        self.monitor, self.patience, self.tol = monitor, patience, tol
-
-    def on_train_begin(self, net, **kwargs):
-        self.goal_, self.misses_ = math.inf, 0
-
-    def on_epoch_end(self, net, **kwargs):
-        loss = net.history[-1, self.monitor]
-        if loss < self.goal_:
-            self.goal_, self.misses_ = loss - self.tol * abs(loss), 0
-            return
-        self.misses_ += 1
-        if self.misses_ == self.patience:
-            raise _StoppedError
-
-
-class _KeepFinite(Callback):
-    """Remember the weights of the last epoch that was finite, and end training at the first that is not."""
-
-    weights: list[Tensor] | None = None
-
-    def on_train_begin(self, net, **kwargs):
-        self.weights = [p.detach().clone() for p in net.module_.parameters()]
-
-    def on_epoch_end(self, net, **kwargs):
-        losses = torch.tensor([value for name, value in net.history[-1].items() if name.endswith("loss")])
-        weights = list(net.module_.parameters())
-        if not (torch.isfinite(losses).all() and _all_finite(weights)):
-            raise _NotFiniteError
-        self.weights = [p.detach().clone() for p in weights]
-
-
-class _Interrupts:
-    """Notice Ctrl-C while training runs in the main thread, and leave it to whoever handles it."""
-
-    def __init__(self) -> None:
-        self.came = False
-        self._handler: Any = None
-
-    def __enter__(self) -> _Interrupts:
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler) and threading.current_thread() is threading.main_thread():
-            self._handler = handler
-            signal.signal(signal.SIGINT, self._notice)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-
-    def _notice(self, number: int, frame: Any) -> None:
-        self.came = True
-        self._handler(number, frame)
-
-
-def _all_finite(weights: Sequence[Tensor]) -> bool:
-    return all(bool(torch.isfinite(weight).all()) for weight in weights)
+def _take_result(result: dict[str, Any], trainee: Any, generator: torch.Generator, history: list[Any]) -> None:
+    """Leave everything as the training loop left it that had this result."""
+    trainee.load_state_dict(result["trainee"])
+    generator.set_state(result["generator"])
+    history[:] = result["history"]

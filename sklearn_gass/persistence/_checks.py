@@ -17,6 +17,7 @@ from sklearn_gass.engine import Decoder, Problem
 from sklearn_gass.networks import check_widths
 from sklearn_gass.persistence._classes import FITTED, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
+from sklearn_gass.separation._fitting import unfrozen
 from sklearn_gass.source_models import BaseSourceModel, DAESourceModel, NMFSourceModel
 from sklearn_gass.source_models._neural import BaseNeuralSourceModel
 from sklearn_gass.starts import BaseStart, RandomStart
@@ -43,11 +44,6 @@ def check_fitted(estimator: Any) -> None:
         if isinstance(estimator, cls):
             check(estimator)
     _check_optional(estimator)
-
-
-def unfrozen(estimator: Any) -> Any:
-    """Return the estimator inside a FrozenEstimator, or the estimator itself."""
-    return estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
 
 
 def _check_optional(estimator: Any) -> None:

@@ -31,8 +31,11 @@ from sklearn_gass.source_models import (
 from sklearn_gass.starts import MixtureStart, RandomStart, SourceStart
 from sklearn_gass.stft import STFT
 
-DROPPED = {"memory", "n_jobs", "callbacks", "verbose"}
+DROPPED = {"memory", "n_jobs", "callbacks", "checkpoint", "checkpoint_every", "verbose"}
 """Parameters that say how training runs on one machine, not what it finds: a file leaves them out."""
+
+LATER = {"warm_start"}
+"""Parameters that files of older versions may lack: they have their defaults."""
 
 OPTIONAL = {"feature_names_in_", "n_features_in_", "_sklearn_output_config"}
 """Attributes that any estimator may have."""

@@ -14,6 +14,7 @@ from sklearn_gass.persistence._classes import (
     DROPPED,
     ESTIMATORS,
     FITTED,
+    LATER,
     OBJECTS,
     OPTIONAL,
     PARAMETERS,
@@ -162,7 +163,7 @@ class Decoder:
             raise ValueError(f"it holds a {name!r}, which is no class that this version knows")
         cls: Any = ESTIMATORS[name]
         names = set(PARAMETERS[cls])
-        check_names(name, set(params), names, DROPPED & names)
+        check_names(name, set(params), names, DROPPED | LATER)
         arguments = self._dict(params, path)
         if self.device is not None and "device" in names:
             arguments["device"] = self.device

@@ -15,13 +15,13 @@ import sklearn
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_gass._container import FORMAT, read_arrays, read_content, write
 from sklearn_gass.networks import check_device
-from sklearn_gass.persistence._checks import unfrozen
 from sklearn_gass.persistence._classes import ESTIMATORS, TOP, has_fit
-from sklearn_gass.persistence._container import FORMAT, read_arrays, read_content, write
 from sklearn_gass.persistence._decoding import Decoder
 from sklearn_gass.persistence._encoding import Encoder
 from sklearn_gass.separation import AudioSeparator
+from sklearn_gass.separation._fitting import unfrozen
 from sklearn_gass.source_models._base import N_KEPT
 
 
@@ -31,8 +31,8 @@ def save_model(estimator: Any, path: str | os.PathLike[str], *, card: Any = None
     The file appears complete or not at all. A loaded estimator gives the same results to the last bit.
 
     Parameters that act at separation are saved as they are now, also if they were set after `fit`. Parameters that say
-    how training runs on a machine (`memory`, `n_jobs`, `callbacks`, `verbose`) are left out and have their defaults
-    after loading.
+    how training runs on a machine (`memory`, `n_jobs`, `callbacks`, `checkpoint`, `checkpoint_every`, `verbose`) are
+    left out and have their defaults after loading.
 
     Parameters
     ----------
@@ -196,6 +196,8 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _read(path: Path) -> dict[str, Any]:
     content = read_content(path)
+    if "training" in content:
+        raise ValueError("it is a checkpoint, from which fit goes on with a training, and no model")
     if set(content) != {"summary", "versions", "card", "model", "arrays"} or not isinstance(content["summary"], dict):
         raise ValueError("its description is damaged")
     return content

@@ -22,7 +22,9 @@ from sklearn_gass._validation import (
     check_wave,
     fit_context,
     is_ragged,
+    learned,
 )
+from sklearn_gass.progress import printing
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._blockwise import clean_frames, separate_pieces
 from sklearn_gass.separation._owner import SeparatorOwner
@@ -59,6 +61,9 @@ class AudioSeparator(SeparatorOwner):
         Samples per second of all waveforms; kept for files and players.
     random_state : int, RandomState instance or None, default=None
         Seed given to a separator that has none of its own.
+    verbose : int, default=0
+        If not 0, `fit` prints a line for each part that it has trained, and one every ten seconds in between. See
+        :mod:`sklearn_gass.progress` for more.
 
     Attributes
     ----------
@@ -92,13 +97,15 @@ class AudioSeparator(SeparatorOwner):
         "stft": [HasMethods(["analyze", "analyze_blocks", "synthesize_blocks"]), None],
         "sample_rate": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
-    def __init__(self, separator=None, *, stft=None, sample_rate=16000, random_state=None):
+    def __init__(self, separator=None, *, stft=None, sample_rate=16000, random_state=None, verbose=0):
         self.separator = separator
         self.stft = stft
         self.sample_rate = sample_rate
         self.random_state = random_state
+        self.verbose = verbose
 
     @classmethod
     def from_fitted(cls, separator, **params):
@@ -148,6 +155,8 @@ class AudioSeparator(SeparatorOwner):
     def fit(self, X, y):
         """Train on clean utterances.
 
+        With ``separator__warm_start=True`` a fitted separator goes on from what it has learned.
+
         Parameters
         ----------
         X : list of ndarray of shape (n_samples,) or array-like of shape (n_utterances, n_samples)
@@ -164,15 +173,19 @@ class AudioSeparator(SeparatorOwner):
         ------
         ValueError
             If `y` names fewer than two sources, a source is silent, or a waveform is empty, not 1-D, complex or holds
-            NaN.
+            NaN, or if the checkpoint of the separator is of another training.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), printing(self.verbose):
+            earlier = getattr(self, "separator_", None)
             waves, y = check_utterances(self, X, y, reset=True)
             self.classes_, codes = check_labels(y, unit="utterances")
             self.stft_ = STFT() if self.stft is None else clone(self.stft)
             frames, sources, utterances = clean_frames(waves, codes, self.classes_, self.stft_, self.sample_rate)
             separator = clone(self._complete().separator)
-            seed_if_unseeded(separator, derive_seed(self.random_state))
+            if self.random_state is not None:
+                seed_if_unseeded(separator, derive_seed(self.random_state))
+            if isinstance(separator, SupervisedSeparator) and type(earlier) is type(separator):
+                vars(separator).update(learned(earlier))  # for its warm_start
             # a separator that searches splits frames by utterance
             groups = {"groups": utterances} if _takes_groups(separator) else {}
             self.separator_ = separator.fit(frames, self.classes_[sources], **groups)

@@ -7,13 +7,25 @@ import logging
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, check_memory
 
+from sklearn_gass._checkpoints import IRRELEVANT, Part, own_checkpoint
 from sklearn_gass._random import derive_seed, seed_if_unseeded
-from sklearn_gass._validation import BaseComposition, check_same_labels
+from sklearn_gass._validation import BaseComposition, check_same_labels, learned
 from sklearn_gass.critics import CRITICS
-from sklearn_gass.separation._fitting import fit_part, make_problem, order_without_labels
-from sklearn_gass.source_models import VAESourceModel
+from sklearn_gass.progress import divided, printing
+from sklearn_gass.separation._fitting import (
+    continued,
+    fingerprint,
+    fit_part,
+    fit_within,
+    make_problem,
+    order_without_labels,
+    unfrozen,
+)
+from sklearn_gass.separation._parameters import leaves
+from sklearn_gass.source_models import NMFSourceModel, VAESourceModel
 from sklearn_gass.starts import STARTS
 
 logger = logging.getLogger(__name__)
@@ -100,6 +112,18 @@ class SeparatorComposition(BaseComposition):
         models = dict(self.source_model)
         return [models[str(label)] for label in self.classes_]
 
+    def _new_models(self, earlier):
+        """Return unfitted source models of the separator's own, with what earlier ones by label have learned."""
+        models = [clone(model) for model in self._models_in_order()]
+        for model, label in zip(models, self.classes_.tolist(), strict=True):
+            if getattr(model, "checkpoint", None) is not None and not isinstance(model, FrozenEstimator):
+                raise ValueError(
+                    "Set checkpoint of the separator, which keeps the state of all its parts, and not of a source model."
+                )
+            continued(model, earlier.get(label), self.warm_start)
+        self._objective_loss(models)
+        return models
+
     @classmethod
     def from_fitted(cls, source_models, **params):
         """Put source models together that were fitted before.
@@ -141,11 +165,51 @@ class SeparatorComposition(BaseComposition):
         seed = derive_seed(separator.random_state)
         # the whole spread of the posteriors: what learns from samples gains by variety
         frames = [model.sample(_N_SAMPLES, seed, spread=1.0) for model in models]
-        separator._assemble(models, frames, seed, announce=True)
+        identity = separator._identity(frames, models)
+        with printing(separator.verbose), own_checkpoint(separator, **identity) as file:
+            tasks = divided(separator._part_costs(models))
+            separator._assemble(models, frames, seed, file, tasks, announce=True)
         return separator
 
-    def _assemble(self, models, frames, seed, *, announce=False):
+    def _identity(self, data, models):
+        """Return what has to be the same for a checkpoint to be of the same training, by name."""
+        if self.checkpoint is None:
+            return {}
+        own = {name: value for name, value in leaves(self).items() if name not in self._acting() - {"device"}}
+        relevant = {name: value for name, value in own.items() if name.rpartition("__")[2] not in IRRELEVANT}
+        earlier = [
+            getattr(self, f"{name}_", None)
+            for name in _PARTS
+            if self.warm_start or getattr(getattr(self, name), "warm_start", False)
+        ]
+        fitted = [fingerprint(part) for part in [*models, *earlier] if part is not None and learned(unfrozen(part))]
+        return {"data": data, "parameters": [type(self).__name__, relevant], "fitted_parts_to_go_on_from": fitted}
+
+    def _source_costs(self, models, frames):
+        """Return about how many milliseconds the training of each source model takes, by its name."""
+        costs = {f"source {label}": 0.0 for label in self.classes_}
+        for name, model, own in zip(costs, models, frames, strict=True):
+            if hasattr(model, "_training_cost") and not isinstance(model, FrozenEstimator):
+                costs[name] = model._training_cost(*own.shape)
+        return costs
+
+    def _part_costs(self, models):
+        """Return about how many milliseconds the training of start and critic takes, by name."""
+        inner = [unfrozen(model) for model in models]
+        costs = dict.fromkeys(_PARTS, 0.0)
+        if all(isinstance(model, NMFSourceModel) for model in inner):
+            return costs
+        n_weights = sum(model._n_weights(self.n_features_in_) for model in inner if hasattr(model, "_n_weights"))
+        for name in _PARTS:
+            value = getattr(self, name)
+            part = None if value is None else self._make_part(name, value)
+            if hasattr(part, "_training_cost"):
+                costs[name] = part._training_cost(self.n_features_in_, len(models), n_weights)
+        return costs
+
+    def _assemble(self, models, frames, seed, file, tasks, *, announce=False):
         """Set the fitted state for fitted models, and train start and critic on clean frames of each source."""
+        earlier = {name: getattr(self, f"{name}_", None) for name in _PARTS}
         widths = {model.n_features_in_ for model in models}
         widths.add(getattr(self, "n_features_in_", models[0].n_features_in_))
         if len(widths) > 1:
@@ -157,13 +221,17 @@ class SeparatorComposition(BaseComposition):
         trained_on = [models[i] for i in order], [frames[i] for i in order], self._objective_loss(models), self.device
         if not make_problem(trained_on[0], trained_on[2], torch.float32, self.device).is_linear:
             fit = check_memory(self.memory).cache(fit_part)
-            start = self._make_part("start", self.start, seed)
-            critic = None if self.critic is None else self._make_part("critic", self.critic, derive_seed(seed))
-            for part in (start, critic):
+            seeds = {"start": seed, "critic": derive_seed(seed)}
+            given = {name: getattr(self, name) for name in _PARTS if getattr(self, name) is not None}
+            parts = {name: self._make_part(name, value, seeds[name]) for name, value in given.items()}
+            for name, part in parts.items():
+                continued(part, earlier[name], self.warm_start)
                 if announce and (n_steps := getattr(part, "max_iter", 0)):
                     logger.info("Training a %s for %d steps.", type(part).__name__, n_steps)
-            self.start_ = fit(start, *trained_on)
-            self.critic_ = None if critic is None else fit(critic, *trained_on, self.start_)
+            self.start_ = fit_within(tasks["start"], Part(file, "start"), fit, parts["start"], *trained_on)
+            if "critic" in parts:
+                arguments = [parts["critic"], *trained_on, self.start_]
+                self.critic_ = fit_within(tasks["critic"], Part(file, "critic"), fit, *arguments)
         self._remember_parameters()
 
     def _objective_loss(self, models):

@@ -2,15 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import joblib
 import torch
 from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
 
+from sklearn_gass._checkpoints import IRRELEVANT, Part
+from sklearn_gass._validation import learned
 from sklearn_gass.engine import CleanSource, Problem
+from sklearn_gass.progress import Task
+
+
+def unfrozen(model: Any) -> Any:
+    """Return the estimator inside a FrozenEstimator, or the estimator itself."""
+    return model.estimator if isinstance(model, FrozenEstimator) else model
+
+
+def fit_within(task: Task, part: Part, fit: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function that fits a part, which tells its progress and keeps its state where it belongs."""
+    with task, part:
+        return fit(*arguments)
+
+
+def continued(new: Any, earlier: Any, warm_start: bool) -> Any:
+    """Return an unfitted estimator with what an earlier one has learned, if it is to go on from there.
+
+    Parameters
+    ----------
+    new : source model, start or critic
+        With the parameters of now.
+    earlier : source model, start, critic or None
+        The fitted one.
+    warm_start : bool
+        Whether to go on even if its own parameter says otherwise.
+
+    Returns
+    -------
+    new : source model, start or critic
+        The same.
+
+    Warns
+    -----
+    UserWarning
+        If it ought to go on, and its class cannot.
+    """
+    params = new.get_params(deep=False)
+    if not (warm_start or params.get("warm_start")) or type(new) is not type(earlier):
+        return new
+    if "warm_start" not in params:
+        if "max_iter" in params:
+            warnings.warn(f"{type(new).__name__} has no warm_start: it is trained from the beginning.", stacklevel=2)
+        return new
+    vars(new).update(learned(earlier))
+    return new.set_params(warm_start=True)
 
 
 def fit_model(model: Any, frames: NDArray[Any]) -> Any:
@@ -69,16 +118,16 @@ def order_without_labels(models: Sequence[Any]) -> list[int]:
     scales = [model.scale_ for model in models]
 
     def key(i: int) -> tuple[float, str]:
-        return scales[i], _fingerprint(models[i]) if scales.count(scales[i]) > 1 else ""
+        return scales[i], fingerprint(models[i]) if scales.count(scales[i]) > 1 else ""
 
     return sorted(range(len(scales)), key=key)
 
 
-def _fingerprint(model: Any) -> str:
+def fingerprint(model: Any) -> str:
     """Return a hash of what a fitted model is, without what its training took."""
-    model = getattr(model, "estimator", model)  # inside FrozenEstimator
-    return str(joblib.hash({name: value for name, value in vars(model).items() if name not in _HOW_IT_WAS_TRAINED}))
+    state = vars(unfrozen(model)).items()
+    return str(joblib.hash({name: value for name, value in state if name not in _HOW_IT_WAS_TRAINED}))
 
 
 # no part of what a model is: a model file leaves some of them out, and loading it may change the device
-_HOW_IT_WAS_TRAINED = {"history_", "inversion_history_", "callbacks", "verbose", "device"}
+_HOW_IT_WAS_TRAINED = {"history_", "inversion_history_", "verbose", "device", *IRRELEVANT}

@@ -8,11 +8,12 @@ from typing import Any
 import joblib
 from sklearn.base import BaseEstimator
 
+from sklearn_gass._checkpoints import IRRELEVANT
 from sklearn_gass.critics import CRITICS
 from sklearn_gass.starts import STARTS
 
 # how training runs and what a search scores by, not what training finds
-_HARMLESS = {"memory", "n_jobs", "verbose", "callbacks", "scoring", "refit"}
+_HARMLESS = {"scoring", "refit", "warm_start", *IRRELEVANT} - {"random_state"}
 _SHORTHANDS: dict[str, dict[str, Any]] = {"start": STARTS, "critic": CRITICS}
 
 
@@ -37,7 +38,7 @@ class TrainedParameters(BaseEstimator):
 
     def _remember_parameters(self) -> None:
         """Store, at the end of `fit`, what was trained with."""
-        self._trained_params = _leaves(self._complete())
+        self._trained_params = leaves(self._complete())
 
     def _changes(self) -> dict[str, Any]:
         """Return the parameters that act at separation and were set since `fit`.
@@ -48,7 +49,7 @@ class TrainedParameters(BaseEstimator):
             If a parameter that only training reads was set.
         """
         self._validate_params()  # some of them act now, and may have been set since fit
-        now, before = _leaves(self._complete()), self._trained_params
+        now, before = leaves(self._complete()), self._trained_params
         changes = {name: now.get(name) for name in {*now, *before} if not _same(now.get(name), before.get(name))}
         acting = self._acting()
         for name in sorted(changes):
@@ -75,7 +76,7 @@ def changed_copy(estimator: Any, changes: dict[str, Any]) -> Any:
     return copy.copy(estimator).set_params(**changes) if changes else estimator
 
 
-def _leaves(estimator: Any) -> dict[str, Any]:
+def leaves(estimator: Any) -> dict[str, Any]:
     """Return all parameters by name, with classes or labels in place of estimators and lists of them."""
     leaves: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=True).items():

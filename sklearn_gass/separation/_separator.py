@@ -8,9 +8,9 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from joblib import Parallel, delayed
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, check_memory
 
+from sklearn_gass._checkpoints import CHECKPOINT_CONSTRAINTS, Part, agreed_seed, own_checkpoint
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import (
     HasMethods,
@@ -25,10 +25,11 @@ from sklearn_gass.critics import CRITICS, BaseCritic
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine import infer
 from sklearn_gass.networks import check_device
+from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation._base import BaseFrameSeparator
 from sklearn_gass.separation._composition import CONTRACT, SeparatorComposition
 from sklearn_gass.separation._explanation import Explanation
-from sklearn_gass.separation._fitting import fit_model, make_problem, order_without_labels
+from sklearn_gass.separation._fitting import fit_model, fit_within, make_problem, order_without_labels
 from sklearn_gass.separation._parameters import changed_copy
 from sklearn_gass.starts import STARTS, BaseStart
 
@@ -90,7 +91,19 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Where fitted source models, starts and critics are cached. With a cache and a fixed `random_state`, a search
         over parameters that act at separation trains each of them once.
     n_jobs : int or None, default=None
-        Source models fitted in parallel, as in joblib.
+        Source models fitted in parallel, as in joblib; in threads if there is a `checkpoint`.
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the fitted source models, start and critic, instead of new ones. A source
+        model, start or critic whose own `warm_start` is True goes on in any case. So does `history_` of each.
+    checkpoint : str, path-like or None, default=None
+        File to keep the state of training in, so that another `fit` with the same data and parameters goes on from it
+        with the same numbers. One of other data or parameters is refused. It stays when `fit` is finished. ``None``
+        keeps nothing.
+    checkpoint_every : float, default=30.0
+        Seconds between two states that are written.
+    verbose : int, default=0
+        If not 0, `fit` prints a line for each part that it has trained, and one every ten seconds in between. See
+        :mod:`sklearn_gass.progress` for more.
     device : str, default="cpu"
         Where to separate and to train start and critic, as torch names it.
     random_state : int, RandomState instance or None, default=None
@@ -152,6 +165,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
+        "warm_start": ["boolean"],
+        **CHECKPOINT_CONSTRAINTS,
+        "verbose": ["verbose"],
         "device": [str],
         "random_state": ["random_state"],
     }
@@ -175,6 +191,10 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         batch_size=1024,
         memory=None,
         n_jobs=None,
+        warm_start=False,
+        checkpoint=None,
+        checkpoint_every=30.0,
+        verbose=0,
         device="cpu",
         random_state=None,
     ):
@@ -194,6 +214,10 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         self.batch_size = batch_size
         self.memory = memory
         self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.verbose = verbose
         self.device = device
         self.random_state = random_state
 
@@ -216,21 +240,36 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Raises
         ------
         ValueError
-            If `y` names fewer than two sources or others than the listed models, if `X` is no valid frame matrix, or
-            if the models have different losses and `beta_loss` does not say which to take.
+            If `y` names fewer than two sources or others than the listed models, if `X` is no valid frame matrix, if
+            the models have different losses and `beta_loss` does not say which to take, or if the checkpoint is of
+            another training.
+        OSError
+            If the checkpoint cannot be read or written.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), printing(self.verbose):
+            earlier = dict(zip(self.classes_.tolist(), self.source_models_, strict=True)) if hasattr(self, "source_models_") else {}
             X, y = check_frames(self, X, y, reset=True)
             self.classes_, codes = check_labels(y)
             check_device(self.device)
-            seed = derive_seed(self.random_state)
-            models = [seed_if_unseeded(clone(model), seed) for model in self._models_in_order()]
-            self._objective_loss(models)
+            models = self._new_models(earlier)
             frames = [X[codes == code] for code in range(len(models))]
-            cached = check_memory(self.memory).cache(fit_model)
-            jobs = (delayed(cached)(model, own) for model, own in zip(models, frames, strict=True))
-            self._assemble(Parallel(n_jobs=self.n_jobs)(jobs), frames, seed)
+            with own_checkpoint(self, **self._identity([X, y], models)) as file:
+                seed = agreed_seed(self.random_state, derive_seed)
+                sources = self._source_costs(models, frames)
+                tasks = divided({**sources, **self._part_costs(models)})
+                models = self._fit_models([seed_if_unseeded(m, seed) for m in models], frames, file, map(tasks.get, sources))
+                self._assemble(models, frames, seed, file, tasks)
         return self
+
+    def _fit_models(self, models, frames, file, tasks):
+        """Return the fitted source models."""
+        cached = check_memory(self.memory).cache(fit_model)
+        jobs = (
+            delayed(fit_within)(task, Part(file, f"source {i}"), cached, model, own)
+            for i, (task, model, own) in enumerate(zip(tasks, models, frames, strict=True))
+        )
+        # one file cannot be written by several processes
+        return Parallel(n_jobs=self.n_jobs, require=None if file is None else "sharedmem")(jobs)
 
     def explain(self, X):
         """Explain the frames of a mixture as sums of generated frames, before any mask.

@@ -12,6 +12,7 @@ from torch import nn
 from sklearn_gass._validation import Interval, StrOptions, check_frames
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.networks import ACTIVATIONS, PENALTY_EVERY, FrameEncoder, check_widths
+from sklearn_gass.progress import divided
 from sklearn_gass.source_models._autoencoder import AutoencoderTrainee, descend, variational_loss
 from sklearn_gass.source_models._neural import BaseNeuralSourceModel
 
@@ -75,17 +76,36 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         networks["critic"] = FrameEncoder([n_bins, *hidden, 1], generator, self.critic_activation)
         return networks
 
-    def _fit_networks(self, networks, frames, generator):
-        self.inversion_history_ = []
-        self.latents_ = None
-        if self.latent == "data":
-            self._learn_latents(networks, frames, generator)
-        self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
+    def _phase_costs(self, n_frames, n_bins):
+        networks = self._make_networks(n_bins)
+        critic = networks.pop("critic")
+        autoencoder = self._epoch_cost(n_frames, networks)
+        adversarial = 1.0 if self.reconstruction_weight else 1.0 + 0.3 * self.n_critic
+        costs = {"autoencoder": self.max_iter * autoencoder} if self.latent == "data" else {}
+        costs["generator"] = self.max_iter * adversarial * autoencoder
         if self.inversion_max_iter and not self.reconstruction_weight:
-            self._learn_inversion(networks, frames, generator)
+            costs["encoder"] = self.inversion_max_iter * autoencoder
         if self.critic_max_iter:
+            networks["encoder"] = critic
+            costs["critic"] = self.critic_max_iter * self._epoch_cost(n_frames, networks)
+        return costs
+
+    def _fit_networks(self, networks, frames, generator):
+        phases = divided(self._phase_costs(*frames.shape), phases=True)
+        self.inversion_history_ = list(getattr(self, "inversion_history_", ())) if self.warm_start else []
+        self.latents_ = None
+        if "autoencoder" in phases:
+            with phases["autoencoder"]:
+                self._learn_latents(networks, frames, generator)
+        with phases["generator"]:
+            self._run(self._make_trainee(networks, frames), frames, generator, self.history_)
+        if "encoder" in phases:
+            with phases["encoder"]:
+                self._learn_inversion(networks, frames, generator)
+        if "critic" in phases:
             critic = _CriticTrainee(networks, frames, self)
-            self._run(critic, frames, generator, [], max_iter=self.critic_max_iter, callbacks=None, decay=True)
+            with phases["critic"]:
+                self._run(critic, frames, generator, [], max_iter=self.critic_max_iter, callbacks=None, decay=True)
 
     def _make_trainee(self, networks, frames):
         return _AdversarialTrainee(networks, frames, self)
@@ -155,7 +175,16 @@ class _AdversarialTrainee(nn.Module):
         ]
         self.period = model.n_reconstruction if model.reconstruction_weight else 1
         self.n_steps, self.n_critic_steps = 0, 0
-        self.critic_loss = torch.zeros(())
+        self.critic_loss: torch.Tensor
+        self.register_buffer("critic_loss", torch.zeros(()))
+
+    def get_extra_state(self):
+        """Return, for checkpoints, how many steps were taken."""
+        return torch.tensor([self.n_steps, self.n_critic_steps])
+
+    def set_extra_state(self, state):
+        """Go on counting from there."""
+        self.n_steps, self.n_critic_steps = state.tolist()
 
     def update(self, frames, generator):
         """Take a step of the generator; on every `period`-th step train the critic first, and learn from it."""

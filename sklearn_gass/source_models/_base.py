@@ -11,11 +11,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Density
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_gass._random import torch_generator
-from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context, undo_fit
+from sklearn_gass._checkpoints import agreed_seed, own_checkpoint, training_parameters
+from sklearn_gass._random import derive_seed, torch_generator
+from sklearn_gass._validation import Interval, StrOptions, check_frames, fit_context, learned, undo_fit
 from sklearn_gass._versioned import Versioned
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine import Decoder, Inference, Problem, infer
+from sklearn_gass.progress import as_part
 
 
 class BaseSourceModel(
@@ -82,12 +84,28 @@ class BaseSourceModel(
             X = check_frames(self, X, reset=not continues)
             self._n_features_out = self.n_components
             self.scale_ = float(X.mean(dtype=np.float64)) or 1.0
-            self._train(torch.from_numpy(X / X.dtype.type(self.scale_)), torch_generator(self.random_state))
+            with as_part(type(self).__name__), own_checkpoint(self, **self._identity(X, continues)):
+                generator = torch.Generator().manual_seed(agreed_seed(self.random_state, derive_seed))
+                self._train(torch.from_numpy(X / X.dtype.type(self.scale_)), generator)
         except BaseException as error:
             if "n_iter_" not in vars(self):  # training has left nothing whole
                 undo_fit(self, before, restore=continues or not isinstance(error, Exception))
             raise
         return self
+
+    def _training_cost(self, n_frames: int, n_bins: int) -> float:
+        """Return about how many milliseconds training takes, for the progress of several parts."""
+        return 3e-7 * self.max_iter * n_frames * n_bins * self.n_components
+
+    def _identity(self, X, continues):
+        """Return what has to be the same for a checkpoint to be of the same training, by name."""
+        if getattr(self, "checkpoint", None) is None:
+            return {}
+        return {
+            "data": X,
+            "parameters": [type(self).__name__, training_parameters(self)],
+            "earlier_training": {name: value for name, value in learned(self).items() if continues and "history" not in name},
+        }
 
     @abstractmethod
     def _train(self, frames: torch.Tensor, generator: torch.Generator) -> None:

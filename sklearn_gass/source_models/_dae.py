@@ -76,7 +76,13 @@ class DAESourceModel(BaseAutoencoderSourceModel):
     n_iter_no_change : int, default=10
         Epochs without progress after which training stops. Smaller values end training earlier.
     warm_start : bool, default=False
-        Whether another `fit` goes on from the fitted weights, instead of new random ones.
+        Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too.
+    checkpoint : str, path-like or None, default=None
+        File to keep the state of training in, so that another `fit` with the same data and parameters goes on from it
+        with the same numbers. One of other data or parameters is refused. It stays when `fit` is finished. ``None``
+        keeps nothing.
+    checkpoint_every : float, default=30.0
+        Seconds between two states that are written.
     callbacks : list of skorch callbacks or None, default=None
         Called during training, as in skorch.
     verbose : int, default=0
@@ -161,6 +167,8 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         tol=1e-4,
         n_iter_no_change=10,
         warm_start=False,
+        checkpoint=None,
+        checkpoint_every=30.0,
         callbacks=None,
         verbose=0,
         device="cpu",
@@ -186,6 +194,8 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.callbacks = callbacks
         self.verbose = verbose
         self.device = device

@@ -91,7 +91,13 @@ class GANSourceModel(BaseAdversarialSourceModel):
         Decay of a running average of the weights over the training steps. If it is not 0, the average replaces the last
         weights at the end. Values nearer to 1 average over more steps. Keep 0 first.
     warm_start : bool, default=False
-        Whether another `fit` goes on from the fitted weights, instead of new random ones.
+        Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too.
+    checkpoint : str, path-like or None, default=None
+        File to keep the state of training in, so that another `fit` with the same data and parameters goes on from it
+        with the same numbers. One of other data or parameters is refused. It stays when `fit` is finished. ``None``
+        keeps nothing.
+    checkpoint_every : float, default=30.0
+        Seconds between two states that are written.
     callbacks : list of skorch callbacks or None, default=None
         Called during adversarial training, as in skorch.
     verbose : int, default=0
@@ -176,6 +182,8 @@ class GANSourceModel(BaseAdversarialSourceModel):
         critic_max_iter=10,
         weight_average=0.0,
         warm_start=False,
+        checkpoint=None,
+        checkpoint_every=30.0,
         callbacks=None,
         verbose=0,
         device="cpu",
@@ -204,6 +212,8 @@ class GANSourceModel(BaseAdversarialSourceModel):
         self.critic_max_iter = critic_max_iter
         self.weight_average = weight_average
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.callbacks = callbacks
         self.verbose = verbose
         self.device = device

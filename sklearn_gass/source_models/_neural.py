@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from typing_extensions import override
 
+from sklearn_gass._checkpoints import CHECKPOINT_CONSTRAINTS
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.engine import Decoder
 from sklearn_gass.networks import (
@@ -20,6 +21,7 @@ from sklearn_gass.networks import (
     check_widths,
     from_arrays,
     load_arrays,
+    step_cost,
     to_arrays,
     warp_frequencies,
 )
@@ -45,6 +47,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "weight_average": [Interval(Real, 0, 1, closed="left")],
         "warm_start": ["boolean"],
+        **CHECKPOINT_CONSTRAINTS,
         "callbacks": [list, None],
         "verbose": ["verbose"],
         "device": [str],
@@ -72,13 +75,14 @@ class BaseNeuralSourceModel(BaseSourceModel):
         frames = frames.to(torch.float32)
         networks = self._make_networks(frames.shape[1], generator)
         networks["decoder"].start_at(frames.mean(0))
-        if self.warm_start and hasattr(self, "weights_"):
+        continues = self.warm_start and hasattr(self, "weights_")
+        if continues:
             self._check_weights(networks)
             load_arrays(networks, self.weights_)
         networks.to(device)
         frames = frames.to(device)
         on_device = torch.Generator(device).manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        self.history_: list[dict] = []
+        self.history_: list[dict] = list(self.history_) if continues else []
         try:
             self._fit_networks(networks, frames, on_device)
         finally:
@@ -86,6 +90,20 @@ class BaseNeuralSourceModel(BaseSourceModel):
             self.n_iter_ = max(1, len(self.history_))
             with torch.no_grad():
                 self._describe(networks, frames)
+
+    def _training_cost(self, n_frames, n_bins):
+        return sum(self._phase_costs(n_frames, n_bins).values())
+
+    def _phase_costs(self, n_frames, n_bins):
+        """Return about how many milliseconds each phase of training takes, by its name."""
+        return {"": self.max_iter * self._epoch_cost(n_frames, self._make_networks(n_bins))}
+
+    def _n_weights(self, n_bins):
+        return sum(weight.numel() for weight in self._make_networks(n_bins).parameters())
+
+    def _epoch_cost(self, n_frames, networks):
+        n_rows = min(self.batch_size, n_frames)
+        return n_frames // n_rows * step_cost(n_rows, sum(weight.numel() for weight in networks.parameters()))
 
     def _fit_networks(self, networks, frames, generator):
         self._run(self._make_trainee(networks, frames), frames, generator, self.history_)

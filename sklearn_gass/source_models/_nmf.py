@@ -45,6 +45,8 @@ class NMFSourceModel(BaseSourceModel):
     tol : float, default=1e-4
         Training stops when three updates lower the divergence by less than this, relative to the first divergence.
         Larger values end it earlier.
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the fitted templates, instead of new random ones.
     random_state : int, RandomState instance or None, default=None
         Seed of the first templates and of `sample`. Set an int for repeatable results.
 
@@ -100,6 +102,7 @@ class NMFSourceModel(BaseSourceModel):
         **BaseSourceModel._parameter_constraints,
         "prior": [StrOptions({"gamma"}), None],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
     }
 
     def __init__(
@@ -110,6 +113,7 @@ class NMFSourceModel(BaseSourceModel):
         prior=None,
         max_iter=20,
         tol=1e-4,
+        warm_start=False,
         random_state=None,
     ):
         self.n_components = n_components
@@ -117,6 +121,7 @@ class NMFSourceModel(BaseSourceModel):
         self.prior = prior
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def _train(self, frames, generator):
@@ -142,6 +147,13 @@ class NMFSourceModel(BaseSourceModel):
 
         divergence = DIVERGENCES[self.beta_loss]
         components = 0.5 + torch.rand(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype)
+        if self.warm_start and hasattr(self, "components_"):
+            if len(self.components_) != self.n_components:
+                raise ValueError(
+                    f"This NMFSourceModel was fitted with {len(self.components_)} templates, not {self.n_components}: "
+                    "fit it again, without warm_start."
+                )
+            components = torch.tensor(self.components_, dtype=frames.dtype)
         activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
         activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
         factors, n_iter, longest = (activations, components), 0, _LONGEST_STEP

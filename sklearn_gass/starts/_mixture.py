@@ -32,6 +32,9 @@ class MixtureStart(MixtureLearner, BaseStart):
         First learning rate of Adam; it falls linearly to zero.
     levels : (float, float), default=(-5.0, 5.0)
         Lowest and highest gain of a source in a training mixture, in dB. Widen it if your sources differ more in level.
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too. A
+        separator with ``warm_start=True`` sets it.
     callbacks : list of skorch callbacks or None, default=None
         Called during training, as in skorch. An epoch has 100 steps.
     verbose : int, default=0
@@ -69,6 +72,7 @@ class MixtureStart(MixtureLearner, BaseStart):
         batch_size=64,
         learning_rate_init=1e-3,
         levels=(-5.0, 5.0),
+        warm_start=False,
         callbacks=None,
         verbose=0,
         random_state=None,
@@ -78,6 +82,7 @@ class MixtureStart(MixtureLearner, BaseStart):
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.levels = levels
+        self.warm_start = warm_start
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state

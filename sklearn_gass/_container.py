@@ -1,4 +1,4 @@
-"""The file: safetensors, whose metadata hold a JSON document with checksums.
+"""The file of models and checkpoints: safetensors, whose metadata hold a JSON document with checksums.
 
 The document is ``{"format": 1, "sha256": checksum of the content, "content": {...}}``, and the content has a checksum
 of the arrays. So damage is noticed, in the content even without reading the arrays.
@@ -26,8 +26,8 @@ _KEY = "sklearn_gass"
 _LARGEST_HEADER = 2**21  # bytes; the description of a thousand sources takes a quarter of it
 
 
-def write(path: Path, content: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a model file, completely or not at all.
+def write(path: Path, content: dict[str, Any], arrays: Mapping[str, NDArray[Any]], *, kind: str = "model") -> None:
+    """Write a file, completely or not at all.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def write(path: Path, content: dict[str, Any], arrays: Mapping[str, NDArray[Any]
         What JSON can hold.
     arrays : mapping of str to ndarray
         Contiguous arrays by name.
+    kind : str, default="model"
+        What the file is, for messages.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def write(path: Path, content: dict[str, Any], arrays: Mapping[str, NDArray[Any]
     encoded = save(dict(arrays), {_KEY: document})
     if int.from_bytes(encoded[:8], "little") > _LARGEST_HEADER:
         raise ValueError(f"its description takes more than {_LARGEST_HEADER >> 20} MB")
-    with replacing(path, "model") as file:
+    with replacing(path, kind) as file:
         file.write(encoded)
 
 
