@@ -28,6 +28,7 @@ class MixtureLearner:
     max_iter: int
     batch_size: int
     levels: Any
+    weight_average: float = 0.0  # of learners without such a parameter
     warm_start: bool
     callbacks: list | None
     verbose: int
@@ -99,6 +100,7 @@ class MixtureLearner:
             batches,
             generator=generator,
             history=history,
+            average=self.weight_average,
             callbacks=self.callbacks,
             verbose=self.verbose,
         )

@@ -128,7 +128,7 @@ def test_settings_change_with_parameters_alone(report, monkeypatch):
     import methods
     import sklearn
 
-    names = [*methods.FAMILIES, *methods.CHOSEN, methods.BOUNDS, methods.NETWORK]
+    names = [*methods.FAMILIES, *methods.CHOSEN, methods.BOUNDS, *methods.NETWORKS]
     hashes = [methods.settings(name) for name in names]
     assert len(set(hashes)) == len(names)
     with sklearn.config_context(print_changed_only=False):

@@ -43,7 +43,8 @@ class Family:
 
 REVISION = 2  # raise it when results change though no parameter does: older cells and cached models are not taken then
 WEIGHTS = (0.0, 1.0, 5.0)  # of the critics, beside the default 2
-BOUNDS, NETWORK = "bounds", "mask-network"
+BOUNDS = "bounds"
+NETWORKS = {"mask-network": "mask network, one frame", "mask-network-context": "mask network, with context"}
 BOUND_EXPONENT = 1  # of the ideal ratio mask
 
 
@@ -111,5 +112,5 @@ def settings(name):
     elif name in CHOSEN:
         described = [CHOSEN[name], WEIGHTS, settings(CHOSEN[name][1])]
     else:
-        described = {BOUNDS: BOUND_EXPONENT, NETWORK: reference.SETTINGS}[name]
+        described = BOUND_EXPONENT if name == BOUNDS else reference.SETTINGS[NETWORKS[name]]
     return joblib.hash([REVISION, name, described])

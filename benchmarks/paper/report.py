@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from methods import BOUND_EXPONENT, BOUNDS, CHOSEN, FAMILIES, NETWORK, settings
+from methods import BOUND_EXPONENT, BOUNDS, CHOSEN, FAMILIES, NETWORKS, settings
 from scipy.stats import binomtest
 
 from sklearn_gass import SupervisedSeparator
@@ -21,7 +21,7 @@ from sklearn_gass.display import format_decibel
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-KNOWN = {*FAMILIES, *CHOSEN, BOUNDS, NETWORK}
+KNOWN = {*FAMILIES, *CHOSEN, BOUNDS, *NETWORKS}
 BASELINE = "NMF, 100 templates"
 FIGURE = "paper_figure.svg"
 METRICS = ("sdr", "sir", "sar")

@@ -34,14 +34,14 @@ from methods import (
     BOUNDS,
     CHOSEN,
     FAMILIES,
-    NETWORK,
+    NETWORKS,
     OURS,
     PAPER,
     REVISION,
     WEIGHTS,
     settings,
 )
-from reference import mask_network
+from reference import RECIPES, mask_network
 from sklearn.base import clone
 
 from sklearn_gass import AudioSeparator, SupervisedSeparatorCV
@@ -80,15 +80,15 @@ def run_bounds(example, seed):
     return {"mixture": mixture, "ideal ratio mask": ideal}
 
 
-def run_network(example, seed):
+def run_network(name, example, seed):
     """Score a discriminative network, what a user might take instead."""
     start = time.process_time()
-    separate = mask_network(example, seed)
+    separate = mask_network(example, seed, RECIPES[name])
     fitted = time.process_time() - start
     start = time.process_time()
     estimates = separate(example.mixture)
     seconds = {"fit_seconds": fitted, "separate_seconds": time.process_time() - start}
-    return {"discriminative mask network": {**score(example.references, estimates), **seconds}}
+    return {name: {**score(example.references, estimates), **seconds}}
 
 
 def run_family(name, example, seed, cache):
@@ -129,8 +129,8 @@ def run_cell(name, number, pair, seed, data, cells, cache):
     example = make_pair(data, pair)
     if name == BOUNDS:
         rows = run_bounds(example, seed)
-    elif name == NETWORK:
-        rows = run_network(example, seed)
+    elif name in NETWORKS:
+        rows = run_network(NETWORKS[name], example, seed)
     elif name in CHOSEN:
         rows = run_chosen(name, example, seed, cache)
     else:
@@ -172,7 +172,7 @@ def main():
         "chosen": [*CHOSEN],
         "ablations": [*ABLATIONS],
         "paper": [*PAPER],
-        "references": [BOUNDS, NETWORK],
+        "references": [BOUNDS, *NETWORKS],
     }
     known = [*groups, *(name for names in groups.values() for name in names)]
     wanted = f"families of methods, or groups of them, of {', '.join(known)} (default: all)"

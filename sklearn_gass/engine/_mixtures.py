@@ -33,7 +33,7 @@ class CleanSource:
         rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=device)
         low, high = levels
         gains = low + (high - low) * torch.rand(n_frames, 1, generator=generator, device=device)
-        return self.augment(self.frames[rows], generator) * 10 ** (gains / 20)
+        return self.augment(self.frames.index_select(0, rows), generator) * 10 ** (gains / 20)
 
 
 class MixtureBatches:
@@ -97,8 +97,9 @@ def add_up(parts: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     mixture : Tensor of shape (n_frames, n_bins)
         Magnitudes of the mixture.
     """
-    real, imaginary = parts[0], torch.zeros_like(parts[0])
-    for part in parts[1:]:  # only differences of phases matter
-        phase = 2 * math.pi * torch.rand(part.shape, generator=generator, device=part.device)
-        real, imaginary = real + part * torch.cos(phase), imaginary + part * torch.sin(phase)
-    return torch.hypot(real, imaginary)
+    mixture = parts[0]
+    for part in parts[1:]:
+        # the law of cosines; the sum so far has a uniform phase, too
+        cosine = torch.rand(part.shape, generator=generator, device=part.device).mul_(2 * math.pi).cos_()
+        mixture = (mixture.square() + part.square() + 2 * mixture * part * cosine).clamp_(min=0).sqrt_()
+    return mixture

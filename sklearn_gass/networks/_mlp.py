@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +77,34 @@ class FrameDecoder(MLP):
 
 
 class FrameEncoder(MLP):
-    """Frames to latents, or to anything else that is told of a frame (critics' scores, latents of several sources)."""
+    """Frames to latents, or to anything else that is told of a frame (critics' scores, latents of several sources).
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths of input, hidden layers and output; one hidden layer or more if there are residual blocks.
+    generator : torch.Generator or None
+        Source of the first weights, as for `MLP`.
+    activation : {"leaky_relu", "tanh", "softplus"}, default="leaky_relu"
+        Non-linearity of the hidden layers.
+    n_residual_blocks : int, default=0
+        Blocks of two layers each, as wide as the last hidden layer, whose output is added to their input.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        generator: torch.Generator | None = None,
+        activation: str = "leaky_relu",
+        n_residual_blocks: int = 0,
+    ) -> None:
+        super().__init__(sizes, generator, activation)
+        width = sizes[-2]
+        self.blocks = nn.ModuleList(MLP([width] * 3, generator, activation) for _ in range(n_residual_blocks))
+        if generator is not None:
+            with torch.no_grad():
+                for block in self.blocks:  # a deep network begins close to a shallow one
+                    cast(MLP, block).layers[-1].get_parameter("weight").mul_(0.3)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return outputs of shape (n_frames, sizes[-1])."""
@@ -85,7 +112,16 @@ class FrameEncoder(MLP):
 
     def read(self, features: Tensor) -> Tensor:
         """Return outputs for frames whose ``log1p`` was taken before."""
-        return super().forward(features)
+        if not self.blocks:
+            return super().forward(features)
+        *hidden, widest, last = self.layers
+        for layer in hidden:
+            features = self.activation(layer(features))
+        state = widest(features)
+        for block in self.blocks:
+            state = state + block(self.activation(state))
+        outputs: Tensor = last(self.activation(state))
+        return outputs
 
 
 def check_widths(name: str, widths: Any) -> list[int]:

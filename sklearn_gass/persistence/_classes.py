@@ -34,8 +34,8 @@ from sklearn_gass.stft import STFT
 DROPPED = {"memory", "n_jobs", "callbacks", "checkpoint", "checkpoint_every", "verbose"}
 """Parameters that say how training runs on one machine, not what it finds: a file leaves them out."""
 
-LATER = {"warm_start"}
-"""Parameters that files of older versions may lack: they have their defaults."""
+LATER = {"warm_start": False, "n_residual_blocks": 0, "weight_average": 0.0}
+"""Parameters that files of older versions may lack, and what they were then."""
 
 OPTIONAL = {"feature_names_in_", "n_features_in_", "_sklearn_output_config"}
 """Attributes that any estimator may have."""

@@ -163,8 +163,8 @@ class Decoder:
             raise ValueError(f"it holds a {name!r}, which is no class that this version knows")
         cls: Any = ESTIMATORS[name]
         names = set(PARAMETERS[cls])
-        check_names(name, set(params), names, DROPPED | LATER)
-        arguments = self._dict(params, path)
+        check_names(name, set(params), names, DROPPED | set(LATER))
+        arguments = {key: value for key, value in LATER.items() if key in names} | self._dict(params, path)
         if self.device is not None and "device" in names:
             arguments["device"] = self.device
         estimator = cls(**arguments)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
+
 import torch
 from torch import nn
 from typing_extensions import override
 
 from sklearn_gass._mixture_learning import MixtureLearner
+from sklearn_gass._validation import Interval
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.networks import FrameEncoder, check_widths
 from sklearn_gass.starts._base import BaseStart
@@ -22,14 +25,20 @@ class MixtureStart(MixtureLearner, BaseStart):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(500, 500)
+    hidden_layer_sizes : int or sequence of int, default=(256,)
         Widths of the encoder's hidden layers.
+    n_residual_blocks : int, default=4
+        Number of residual blocks after the hidden layers: pairs of layers, as wide as the last hidden layer, whose
+        output is added to their input. They learn faster than more hidden layers do.
     max_iter : int, default=3000
         Training steps, each on a new batch of mixtures. More steps separate better, and take proportionally longer.
-    batch_size : int, default=64
+    batch_size : int, default=128
         Mixture frames in a step.
-    learning_rate_init : float, default=0.001
+    learning_rate_init : float, default=0.003
         First learning rate of Adam; it falls linearly to zero.
+    weight_average : float, default=0.998
+        Decay of a running average of the weights over the training steps, which replaces the last weights at the end.
+        0 keeps the last weights.
     levels : (float, float), default=(-5.0, 5.0)
         Lowest and highest gain of a source in a training mixture, in dB. Widen it if your sources differ more in level.
     warm_start : bool, default=False
@@ -54,23 +63,37 @@ class MixtureStart(MixtureLearner, BaseStart):
     SourceStart : No training, and a worse start.
     MixtureCritic : Critics that are trained on the same kind of mixtures.
 
+    References
+    ----------
+    K. He, X. Zhang, S. Ren, J. Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016, arXiv:1603.05027.
+    B. T. Polyak, A. B. Juditsky, "Acceleration of stochastic approximation by averaging", SIAM Journal on Control and
+    Optimization 30(4), 1992.
+
     Examples
     --------
     >>> from sklearn_gass import MixtureStart, SupervisedSeparator
     >>> separator = SupervisedSeparator(start=MixtureStart(max_iter=9000))
-    >>> separator.set_params(start__hidden_layer_sizes=(800,)).start
-    MixtureStart(hidden_layer_sizes=(800,), max_iter=9000)
+    >>> separator.set_params(start__hidden_layer_sizes=(400,)).start
+    MixtureStart(hidden_layer_sizes=(400,), max_iter=9000)
     """
 
     is_anchor = True
 
+    _parameter_constraints: dict = {
+        **MixtureLearner._parameter_constraints,
+        "n_residual_blocks": [Interval(Integral, 0, None, closed="left")],
+        "weight_average": [Interval(Real, 0, 1, closed="left")],
+    }
+
     def __init__(
         self,
-        hidden_layer_sizes=(500, 500),
+        hidden_layer_sizes=(256,),
         *,
+        n_residual_blocks=4,
         max_iter=3000,
-        batch_size=64,
-        learning_rate_init=1e-3,
+        batch_size=128,
+        learning_rate_init=3e-3,
+        weight_average=0.998,
         levels=(-5.0, 5.0),
         warm_start=False,
         callbacks=None,
@@ -78,9 +101,11 @@ class MixtureStart(MixtureLearner, BaseStart):
         random_state=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_residual_blocks = n_residual_blocks
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
+        self.weight_average = weight_average
         self.levels = levels
         self.warm_start = warm_start
         self.callbacks = callbacks
@@ -93,7 +118,12 @@ class MixtureStart(MixtureLearner, BaseStart):
 
     def _make_network(self, problem, generator=None):
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
-        return FrameEncoder([problem.n_bins, *hidden, problem.n_latents], generator)
+        widths = [problem.n_bins, *hidden, problem.n_latents]
+        return FrameEncoder(widths, generator, n_residual_blocks=self.n_residual_blocks)
+
+    def _n_weights(self, n_bins, n_sources):
+        width = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)[-1]
+        return super()._n_weights(n_bins, n_sources) + 2 * self.n_residual_blocks * width**2
 
     def _make_trainee(self, network, problem):
         return _EncoderTrainee(network, problem, self.learning_rate_init)
@@ -116,5 +146,10 @@ class _EncoderTrainee(nn.Module):
         loss = torch.stack(losses).sum()
         self.optimisers[0].zero_grad()
         loss.backward()
+        nn.utils.clip_grad_norm_(self.encoder.parameters(), _LARGEST_GRADIENT * self.problem.n_bins)
         self.optimisers[0].step()
         return {"loss": loss.detach()}
+
+
+_LARGEST_GRADIENT = 0.1
+"""Norm of the gradient of the loss per bin to which larger ones are cut: most are, so that loud batches count no more."""
