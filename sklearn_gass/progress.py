@@ -135,7 +135,9 @@ class PrintProgress:
         if progress.is_done:
             losses = "".join(f", {name.replace('_', ' ')} {value:.4g}" for name, value in progress.losses.items())
             epochs = f", {progress.epoch} epochs" if progress.epoch else ""
-            self.write(f"{progress.part}: {progress.seconds - began:.1f} s{epochs}{losses}, {progress.share:.0%} of all")
+            self.write(
+                f"{progress.part}: {progress.seconds - began:.1f} s{epochs}{losses}, {progress.share:.0%} of all"
+            )
         elif now - self._last >= self.every:
             self.write(str(progress))
         else:
@@ -237,7 +239,9 @@ class Task:
     def _tell(self, *, begins: bool = False, is_done: bool = False) -> None:
         if self._tracker is not None and self.name:
             details = {} if begins else self.details
-            self._tracker.tell(self.part, self.name if self.is_phase else "", is_done=is_done, root=self._root, **details)
+            self._tracker.tell(
+                self.part, self.name if self.is_phase else "", is_done=is_done, root=self._root, **details
+            )
 
     @property
     def _root(self) -> Task:

@@ -247,7 +247,11 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             If the checkpoint cannot be read or written.
         """
         with all_or_nothing(self), printing(self.verbose):
-            earlier = dict(zip(self.classes_.tolist(), self.source_models_, strict=True)) if hasattr(self, "source_models_") else {}
+            earlier = (
+                dict(zip(self.classes_.tolist(), self.source_models_, strict=True))
+                if hasattr(self, "source_models_")
+                else {}
+            )
             X, y = check_frames(self, X, y, reset=True)
             self.classes_, codes = check_labels(y)
             check_device(self.device)
@@ -257,7 +261,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
                 seed = agreed_seed(self.random_state, derive_seed)
                 sources = self._source_costs(models, frames)
                 tasks = divided({**sources, **self._part_costs(models)})
-                models = self._fit_models([seed_if_unseeded(m, seed) for m in models], frames, file, map(tasks.get, sources))
+                models = self._fit_models(
+                    [seed_if_unseeded(m, seed) for m in models], frames, file, map(tasks.get, sources)
+                )
                 self._assemble(models, frames, seed, file, tasks)
         return self
 

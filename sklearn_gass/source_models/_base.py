@@ -104,7 +104,9 @@ class BaseSourceModel(
         return {
             "data": X,
             "parameters": [type(self).__name__, training_parameters(self)],
-            "earlier_training": {name: value for name, value in learned(self).items() if continues and "history" not in name},
+            "earlier_training": {
+                name: value for name, value in learned(self).items() if continues and "history" not in name
+            },
         }
 
     @abstractmethod
