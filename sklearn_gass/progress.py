@@ -186,7 +186,7 @@ class Task:
     def __init__(self, name: str, weight: float, parent: Task | None, *, is_phase: bool = False) -> None:
         self.name, self.weight, self.parent, self.is_phase = name, weight, parent, is_phase
         self.done, self.details, self._heaviest = 0.0, dict[str, Any](), 0.0
-        self._tracker = parent._tracker if parent is not None else _Tracker.of_this_block()
+        self._tracker: _Tracker | None = parent._tracker if parent is not None else _Tracker.of_this_block()
         self._token: Token[Task | None] | None = None
 
     def __enter__(self) -> Task:
