@@ -266,9 +266,10 @@ class _Tracker:
     def tell(self, part: str, phase: str, *, root: Task, **details: Any) -> None:
         with self._lock:
             self.told = time.monotonic()
-            seconds, share = self.told - self._began, min(1.0, root.done)
+            seconds = self.told - self._began
+            share = 1.0 if root.done > 1 - 1e-9 else root.done  # sums of shares are rounded
             left = seconds * (1 - share) / share if share >= _FIRST_GUESS else None
-            progress = Progress(part, phase, 1.0 if share > 1 - 1e-9 else share, seconds, left, **details)
+            progress = Progress(part, phase, share, seconds, left, **details)
             for callback in self._callbacks:
                 callback(progress)
 
