@@ -170,7 +170,7 @@ class SeparatorComposition(BaseComposition):
         frames = [model.sample(_N_SAMPLES, seed, spread=1.0) for model in models]
         identity = separator._identity(frames, models)
         with printing(separator.verbose), own_checkpoint(separator, **identity) as file:
-            tasks = divided(separator._part_costs(models))
+            tasks = divided(separator._part_costs(models, models[0].n_features_in_))
             separator._assemble(models, frames, seed, file, tasks, announce=True)
         return separator
 
@@ -196,18 +196,18 @@ class SeparatorComposition(BaseComposition):
                 costs[name] = model._training_cost(*own.shape)
         return costs
 
-    def _part_costs(self, models):
+    def _part_costs(self, models, n_bins):
         """Return about how many milliseconds the training of start and critic takes, by name."""
         inner = [unfrozen(model) for model in models]
         costs = dict.fromkeys(_PARTS, 0.0)
         if all(isinstance(model, NMFSourceModel) for model in inner):
             return costs
-        n_weights = sum(model._n_weights(self.n_features_in_) for model in inner if hasattr(model, "_n_weights"))
+        n_weights = sum(model._n_weights(n_bins) for model in inner if hasattr(model, "_n_weights"))
         for name in _PARTS:
             value = getattr(self, name)
             cost = None if value is None else getattr(self._make_part(name, value), "_training_cost", None)
             if cost is not None:
-                costs[name] = cost(self.n_features_in_, len(models), n_weights)
+                costs[name] = cost(n_bins, len(models), n_weights)
         return costs
 
     def _assemble(self, models, frames, seed, file, tasks, *, announce=False):

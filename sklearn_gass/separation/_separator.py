@@ -256,7 +256,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             with own_checkpoint(self, **self._identity([X, y], models)) as file:
                 seed = agreed_seed(self.random_state, derive_seed)
                 sources = self._source_costs(models, frames)
-                tasks = divided({**sources, **self._part_costs(models)})
+                tasks = divided({**sources, **self._part_costs(models, X.shape[1])})
                 models = [seed_if_unseeded(model, seed) for model in models]
                 models = self._fit_models(models, frames, file, [tasks[name] for name in sources])
                 self._assemble(models, frames, seed, file, tasks)
