@@ -62,6 +62,7 @@ _MODULES = {
 _SUBMODULES = {
     *("audio_io", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics", "networks", "paper"),
     *("persistence", "progress", "scoring", "search_display", "separation", "source_models", "starts", "stft"),
+    "training_display",
 }
 
 __all__ = list(_MODULES)

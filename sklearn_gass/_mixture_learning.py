@@ -15,7 +15,7 @@ from sklearn_gass._checkpoints import agreed_seed
 from sklearn_gass._random import as_seed
 from sklearn_gass._validation import Interval, fit_context
 from sklearn_gass.engine import CleanSource, MixtureBatches, Problem
-from sklearn_gass.networks import check_widths, from_arrays, load_arrays, step_cost, to_arrays
+from sklearn_gass.networks import StateDict, check_widths, from_arrays, load_arrays, step_cost, to_arrays
 
 
 class MixtureLearner:
@@ -33,6 +33,8 @@ class MixtureLearner:
     callbacks: list | None
     verbose: int
     random_state: Any
+    weights_: StateDict
+    history_: list[dict[str, Any]]
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Integral],

@@ -135,7 +135,9 @@ class PrintProgress:
         if progress.is_done:
             losses = "".join(f", {name.replace('_', ' ')} {value:.4g}" for name, value in progress.losses.items())
             epochs = f", {progress.epoch} epochs" if progress.epoch else ""
-            self.write(f"{progress.part}: {progress.seconds - began:.1f} s{epochs}{losses}, {progress.share:.0%} of all")
+            self.write(
+                f"{progress.part}: {progress.seconds - began:.1f} s{epochs}{losses}, {progress.share:.0%} of all"
+            )
         elif now - self._last >= self.every:
             self.write(str(progress))
         else:
@@ -184,7 +186,7 @@ class Task:
     def __init__(self, name: str, weight: float, parent: Task | None, *, is_phase: bool = False) -> None:
         self.name, self.weight, self.parent, self.is_phase = name, weight, parent, is_phase
         self.done, self.details, self._heaviest = 0.0, dict[str, Any](), 0.0
-        self._tracker = parent._tracker if parent is not None else _Tracker.of_this_block()
+        self._tracker: _Tracker | None = parent._tracker if parent is not None else _Tracker.of_this_block()
         self._token: Token[Task | None] | None = None
 
     def __enter__(self) -> Task:
@@ -237,7 +239,9 @@ class Task:
     def _tell(self, *, begins: bool = False, is_done: bool = False) -> None:
         if self._tracker is not None and self.name:
             details = {} if begins else self.details
-            self._tracker.tell(self.part, self.name if self.is_phase else "", is_done=is_done, root=self._root, **details)
+            self._tracker.tell(
+                self.part, self.name if self.is_phase else "", is_done=is_done, root=self._root, **details
+            )
 
     @property
     def _root(self) -> Task:
@@ -262,9 +266,10 @@ class _Tracker:
     def tell(self, part: str, phase: str, *, root: Task, **details: Any) -> None:
         with self._lock:
             self.told = time.monotonic()
-            seconds, share = self.told - self._began, min(1.0, root.done)
+            seconds = self.told - self._began
+            share = 1.0 if root.done > 1 - 1e-9 else root.done  # sums of shares are rounded
             left = seconds * (1 - share) / share if share >= _FIRST_GUESS else None
-            progress = Progress(part, phase, 1.0 if share > 1 - 1e-9 else share, seconds, left, **details)
+            progress = Progress(part, phase, share, seconds, left, **details)
             for callback in self._callbacks:
                 callback(progress)
 

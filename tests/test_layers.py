@@ -25,6 +25,7 @@ LEVELS = [
     {"starts", "critics"},
     {"separation"},
     {"paper", "persistence", "search_display"},
+    {"training_display"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -22,13 +22,13 @@ from sklearn_gass import (
     NMFSourceModel,
     SupervisedSeparator,
     VAESourceModel,
+    _container,
     describe_model,
     load_audio,
     load_model,
     save_audio,
     save_model,
 )
-from sklearn_gass import _container
 from sklearn_gass.persistence._encoding import Encoder
 
 BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "robustness" / "model_files.py"

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sklearn_gass.cli._signals import PROGRAM, signals
+from sklearn_gass.cli._progress import ProgressDisplay
+from sklearn_gass.cli._signals import PROGRAM
 from sklearn_gass.cli._streams import one_line, silence, visible, write_line
+from sklearn_gass.progress import on_progress
 
 
 class CommandError(Exception):
@@ -84,33 +86,24 @@ class Console:
         return int(self._failure is not None)
 
     @contextmanager
-    def progress(self, n_steps: int) -> Iterator[Callable[[str], None]]:
-        """Yield a function to be called with a description as each of `n_steps` begins; drawn on a terminal only."""
-        from tqdm import tqdm
+    def progress(self, total: float) -> Iterator[Callable[..., None]]:
+        """Yield a function to be called as each step begins, with a description and the expected cost, by default 1.
 
-        # disable=None leaves the bar out unless its file is a terminal
-        bar = tqdm(
-            total=n_steps,
-            disable=True if self.quiet else None,
-            leave=False,
-            file=sys.stderr,
-            bar_format="{l_bar}{bar:30}| {n_fmt}/{total_fmt} [{elapsed}]",
-        )
-        started = False
+        What the library trains in a step moves the bar within it. Off a terminal a line is printed every ten seconds.
 
-        def begin(description: str) -> None:
-            nonlocal started
-            signals.check()
-            bar.update(int(started))
-            bar.set_description(visible(description))
-            started = True
-
-        self._bar = bar
+        Parameters
+        ----------
+        total : float
+            Expected cost of all steps.
+        """
+        display = ProgressDisplay(total, self.quiet, self.notice)
+        self._bar = display.bar
         try:
-            yield begin
+            with on_progress(display.training):
+                yield display.begin
         finally:
             self._bar = None
-            bar.close()
+            display.close()
 
     @contextmanager
     def listening(self) -> Iterator[None]:

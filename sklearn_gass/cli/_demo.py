@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 from sklearn_gass import STFT, AudioSeparator, MixtureStart, Separation, SupervisedSeparator
 from sklearn_gass.audio_io import save_audio
 from sklearn_gass.cli._console import CommandError, Console, text_table
-from sklearn_gass.cli._models import make_source_model
+from sklearn_gass.cli._models import SEPARATING, make_source_model, training_cost
 from sklearn_gass.cli._outputs import check_writable, staged
 from sklearn_gass.cli._report import write_page
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, make_voices, speaker_pairs
@@ -70,14 +70,14 @@ def run(args: argparse.Namespace, console: Console) -> None:
         console.result(f"Why not real speech: {speech.reason}")
     models = demo_models(args.seed)
     STFT().analyze(speech.example.mixture)  # imports librosa, which is no model's training time
-    with console.progress(len(models) + 2) as begin:
+    with console.progress(sum(map(training_cost, map(str.lower, models))) + 2 * SEPARATING) as begin:
         outcomes = {}
         for name, separator in models.items():
-            begin(f"Training {name}")
+            begin(f"Training {name}", training_cost(name.lower()))
             outcomes[name] = _separate(separator, speech)
-        begin("Scoring")
+        begin("Scoring", SEPARATING)
         scores = _score(outcomes, speech.example)
-        begin("Writing")
+        begin("Writing", SEPARATING)
         paths = _write(args, console, outcomes, scores, speech)
     columns = ["SDR", "SIR", "SAR"]
     rows = {name: [format_decibel(row[column]) for column in columns] for name, row in scores.items()}

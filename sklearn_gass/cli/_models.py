@@ -13,6 +13,15 @@ MODELS = {
     "wgan": "WGANSourceModel",
 }
 
+# How long steps take, in units of reading a short file: what the progress bar goes by
+SEPARATING = 30.0
+_TRAINING_LINEAR, _TRAINING = 40.0, 1000.0
+
+
+def training_cost(name: str) -> float:
+    """Return about how much longer than reading a file it takes to train with that source model."""
+    return _TRAINING_LINEAR if name == "nmf" else _TRAINING
+
 
 def make_source_model(name: str, **parameters: Any) -> Any:
     """Return an unfitted source model; parameters that are None keep the model's own default."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sklearn_gass.cli._console import CommandError, Console, stated
+from sklearn_gass.cli._models import SEPARATING, training_cost
 from sklearn_gass.cli._outputs import check_file_names, check_writable, folder_name, staged
 from sklearn_gass.cli._report import write_page
 from sklearn_gass.cli._sources import write_sources
@@ -28,10 +29,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
     check_writable(args.output)
     if args.critic_weight is not None and args.model == "nmf":
         console.notice("--critic-weight has no effect: NMF alone is separated without critics.")
-    with console.progress(len(files) + 2 * len(folders) + 1) as begin:
+    with console.progress(len(files) + (1 + SEPARATING) * len(folders) + training_cost(args.model)) as begin:
         trained = train(args, files, list(folders), console, begin)
         for mixture, folder in folders.items():
-            begin(f"Separating {mixture.name}")
+            begin(f"Separating {mixture.name}", SEPARATING)
             console.result(*map(str, _separate_file(trained, mixture, folder, console)))
 
 

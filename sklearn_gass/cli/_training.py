@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_gass import STFT, AudioSeparator, SupervisedSeparator
 from sklearn_gass.cli._console import CommandError, Console, stated
-from sklearn_gass.cli._models import make_source_model
+from sklearn_gass.cli._models import make_source_model, training_cost
 from sklearn_gass.cli._recordings import Recording, read_recording, tell_channels
 from sklearn_gass.cli._training_files import TrainingFiles, count_files
 
@@ -28,7 +28,7 @@ def train(
     files: TrainingFiles,
     mixtures: Sequence[Path],
     console: Console,
-    begin: Callable[[str], None],
+    begin: Callable[..., None],
 ) -> Trained:
     """Read training files and mixtures, and train; mixtures that cannot be read are refused before that.
 
@@ -49,7 +49,7 @@ def train(
         begin(f"Checking {mixture.name}")
         _tell_about(read_recording(mixture), sample_rate, console)
     console.notice(f"Training on {description}. {files.describe_skipped()}".strip())
-    begin(f"Training {args.model}")
+    begin(f"Training {args.model}", training_cost(args.model))
     audio = AudioSeparator(separator, stft=STFT.for_sample_rate(sample_rate), sample_rate=sample_rate)
     labels = [label for label, group in recordings.items() for _ in group]
     with stated("--train"):
@@ -57,7 +57,7 @@ def train(
     return Trained(audio, f"Source model: {args.model}. Trained on {description}.")
 
 
-def _read(files: TrainingFiles, sample_rate: int | None, begin: Callable[[str], None]) -> dict[str, list[Recording]]:
+def _read(files: TrainingFiles, sample_rate: int | None, begin: Callable[..., None]) -> dict[str, list[Recording]]:
     """Return the recordings of each source; what was found in a folder and cannot be read is skipped."""
     recordings: dict[str, list[Recording]] = {label: [] for label in files.by_label}
     for label, group in files.by_label.items():

@@ -5,9 +5,9 @@ The training loop, `sklearn_gass.networks._training`, is imported where it is ne
 
 from sklearn_gass.networks._arrays import StateDict, check_device, from_arrays, load_arrays, to_arrays
 from sklearn_gass.networks._augmentation import warp_frequencies
+from sklearn_gass.networks._costs import step_cost
 from sklearn_gass.networks._mlp import ACTIVATIONS, MLP, FrameDecoder, FrameEncoder, check_widths
 from sklearn_gass.networks._penalties import PENALTY_EVERY, gradient_penalty, slopes
-from sklearn_gass.networks._costs import step_cost
 
 __all__ = [
     "ACTIVATIONS",

@@ -21,7 +21,14 @@ from torch import Tensor, nn
 
 from sklearn_gass._checkpoints import Run, next_run
 from sklearn_gass.networks._schedules import LinearDecay, RunningAverage
-from sklearn_gass.networks._stopping import Interrupts, KeepFinite, NotFiniteError, StoppedError, StopOnPlateau, all_finite
+from sklearn_gass.networks._stopping import (
+    Interrupts,
+    KeepFinite,
+    NotFiniteError,
+    StopOnPlateau,
+    StoppedError,
+    all_finite,
+)
 from sklearn_gass.progress import current_task
 
 
@@ -220,7 +227,10 @@ class _Net(NeuralNet):
         stateful = {"average": self.averaged_, "plateau": self.plateau}
         stateful |= {f"optimiser {i}": optimiser for i, optimiser in enumerate(optimisers)}
         self.stateful_ = {name: part for name, part in stateful.items() if part is not None}
-        with Interrupts() as self.interrupts_, contextlib.nullcontext() if kept is None else kept.kept_on_interruption():
+        with (
+            Interrupts() as self.interrupts_,
+            contextlib.nullcontext() if kept is None else kept.kept_on_interruption(),
+        ):
             self._train(history)
 
     def _train(self, history):

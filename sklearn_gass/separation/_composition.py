@@ -112,14 +112,17 @@ class SeparatorComposition(BaseComposition):
         models = dict(self.source_model)
         return [models[str(label)] for label in self.classes_]
 
+    def _models_by_label(self):
+        """Return the fitted source models, none if there are none."""
+        fitted = vars(self).get("source_models_", [])
+        return dict(zip(vars(self)["classes_"].tolist(), fitted, strict=True)) if fitted else {}
+
     def _new_models(self, earlier):
         """Return unfitted source models of the separator's own, with what earlier ones by label have learned."""
         models = [clone(model) for model in self._models_in_order()]
         for model, label in zip(models, self.classes_.tolist(), strict=True):
             if getattr(model, "checkpoint", None) is not None and not isinstance(model, FrozenEstimator):
-                raise ValueError(
-                    "Set checkpoint of the separator, which keeps the state of all its parts, and not of a source model."
-                )
+                raise ValueError("Set checkpoint of the separator, which then keeps all parts, not of a source model.")
             continued(model, earlier.get(label), self.warm_start)
         self._objective_loss(models)
         return models
@@ -167,7 +170,7 @@ class SeparatorComposition(BaseComposition):
         frames = [model.sample(_N_SAMPLES, seed, spread=1.0) for model in models]
         identity = separator._identity(frames, models)
         with printing(separator.verbose), own_checkpoint(separator, **identity) as file:
-            tasks = divided(separator._part_costs(models))
+            tasks = divided(separator._part_costs(models, models[0].n_features_in_))
             separator._assemble(models, frames, seed, file, tasks, announce=True)
         return separator
 
@@ -193,18 +196,18 @@ class SeparatorComposition(BaseComposition):
                 costs[name] = model._training_cost(*own.shape)
         return costs
 
-    def _part_costs(self, models):
+    def _part_costs(self, models, n_bins):
         """Return about how many milliseconds the training of start and critic takes, by name."""
         inner = [unfrozen(model) for model in models]
         costs = dict.fromkeys(_PARTS, 0.0)
         if all(isinstance(model, NMFSourceModel) for model in inner):
             return costs
-        n_weights = sum(model._n_weights(self.n_features_in_) for model in inner if hasattr(model, "_n_weights"))
+        n_weights = sum(model._n_weights(n_bins) for model in inner if hasattr(model, "_n_weights"))
         for name in _PARTS:
             value = getattr(self, name)
-            part = None if value is None else self._make_part(name, value)
-            if hasattr(part, "_training_cost"):
-                costs[name] = part._training_cost(self.n_features_in_, len(models), n_weights)
+            cost = None if value is None else getattr(self._make_part(name, value), "_training_cost", None)
+            if cost is not None:
+                costs[name] = cost(n_bins, len(models), n_weights)
         return costs
 
     def _assemble(self, models, frames, seed, file, tasks, *, announce=False):

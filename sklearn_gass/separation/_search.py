@@ -28,6 +28,7 @@ from sklearn_gass._validation import (
     check_utterances,
     fit_context,
 )
+from sklearn_gass.progress import divided, silence
 from sklearn_gass.scoring import METRICS, SeparationScorer, get_scorer
 from sklearn_gass.separation._audio import AudioSeparator
 from sklearn_gass.separation._folds import make_folds
@@ -173,9 +174,14 @@ class SupervisedSeparatorCV(SeparatorOwner):
             memory = separator.get_params()[f"{self._prefix}memory"]
             cached = {f"{self._prefix}memory": Memory(folder, verbose=0) if memory is None else memory}
             separator.set_params(**cached)
-            Parallel(n_jobs=self.n_jobs)(delayed(_train)(clone(separator), X, y, train) for train, _ in folds)
+            tasks = divided({**{f"fold {i} of {len(folds)}": 1.0 for i in range(1, len(folds) + 1)}, "choice": 1.5})
+            Parallel(n_jobs=self.n_jobs)(
+                delayed(_train)(task, clone(separator), X, y, train)
+                for task, (train, _) in zip(tasks.values(), folds, strict=False)
+            )
             search = GridSearchCV(separator, grid, scoring=scorer, cv=folds, refit=self._choose, n_jobs=self.n_jobs)
-            with warnings.catch_warnings():  # scores may be infinite
+            # scores every candidate, with what was trained above, and trains on everything
+            with tasks["choice"], silence(), warnings.catch_warnings():  # scores may be infinite
                 warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
                 search.set_params(error_score="raise").fit(X, y)
             for name in ("best_params_", "best_index_", "cv_results_", "multimetric_", "n_splits_"):
@@ -265,7 +271,10 @@ class SupervisedSeparatorCV(SeparatorOwner):
                 f"separator must be a SupervisedSeparator, or an AudioSeparator around one, got {self.separator!r}."
             )
         # a number is passed on as it is, so that the scores are those of the separator with this number
-        return seed_if_unseeded(separator, as_seed(self.random_state))
+        separator = seed_if_unseeded(separator, as_seed(self.random_state))
+        if separator.get_params()[f"{self._prefix}checkpoint"] is not None:
+            raise ValueError("A search trains many times: set checkpoint of the separator to None, and memory instead.")
+        return separator
 
     def _grid(self, separator):
         """Return the values to try by parameter, after checking them."""
@@ -320,6 +329,7 @@ class SupervisedSeparatorCV(SeparatorOwner):
         return tags
 
 
-def _train(separator, X, y, rows):
+def _train(task, separator, X, y, rows):
     """Train on some rows, so that a cache has what the search over candidates asks for."""
-    separator.fit([X[i] for i in rows] if isinstance(X, list) else X[rows], y[rows])
+    with task:
+        separator.fit([X[i] for i in rows] if isinstance(X, list) else X[rows], y[rows])

@@ -247,7 +247,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             If the checkpoint cannot be read or written.
         """
         with all_or_nothing(self), printing(self.verbose):
-            earlier = dict(zip(self.classes_.tolist(), self.source_models_, strict=True)) if hasattr(self, "source_models_") else {}
+            earlier = self._models_by_label()
             X, y = check_frames(self, X, y, reset=True)
             self.classes_, codes = check_labels(y)
             check_device(self.device)
@@ -256,8 +256,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             with own_checkpoint(self, **self._identity([X, y], models)) as file:
                 seed = agreed_seed(self.random_state, derive_seed)
                 sources = self._source_costs(models, frames)
-                tasks = divided({**sources, **self._part_costs(models)})
-                models = self._fit_models([seed_if_unseeded(m, seed) for m in models], frames, file, map(tasks.get, sources))
+                tasks = divided({**sources, **self._part_costs(models, X.shape[1])})
+                models = [seed_if_unseeded(model, seed) for model in models]
+                models = self._fit_models(models, frames, file, [tasks[name] for name in sources])
                 self._assemble(models, frames, seed, file, tasks)
         return self
 

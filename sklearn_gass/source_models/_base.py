@@ -101,11 +101,9 @@ class BaseSourceModel(
         """Return what has to be the same for a checkpoint to be of the same training, by name."""
         if getattr(self, "checkpoint", None) is None:
             return {}
-        return {
-            "data": X,
-            "parameters": [type(self).__name__, training_parameters(self)],
-            "earlier_training": {name: value for name, value in learned(self).items() if continues and "history" not in name},
-        }
+        earlier = {name: value for name, value in learned(self).items() if continues and "history" not in name}
+        parameters = [type(self).__name__, training_parameters(self)]
+        return {"data": X, "parameters": parameters, "earlier_training": earlier}
 
     @abstractmethod
     def _train(self, frames: torch.Tensor, generator: torch.Generator) -> None:
