@@ -54,7 +54,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Where the optimisation of latents starts. A string stands for :class:`MixtureStart` (an encoder trained in `fit`
         on synthetic mixtures), :class:`SourceStart` (each source model's own encoder) or :class:`RandomStart` with
         their defaults. Parameters nest: ``start__max_iter``. Linear models alone need none.
-    start_weight : float, default=5.0
+    start_weight : float, default=20.0
         How strongly latents are held near an informed start such as `MixtureStart`: the weight of half their squared
         distance from it. Lower values explain the mixture better and trust the start less. Acts at separation.
     critic : {"mixture", "source"}, critic or None, default="mixture"
@@ -177,7 +177,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         source_model=None,
         *,
         start="mixture",
-        start_weight=5.0,
+        start_weight=20.0,
         critic="mixture",
         critic_weight=2.0,
         mask_exponent=2.0,
