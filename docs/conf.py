@@ -18,7 +18,7 @@ extensions = [
 ]
 root_doc = "index"
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "examples", "speed_table.md"]  # the table is part of guide/performance
+exclude_patterns = ["_build", "examples", "speed_table.md", "trust_table.md"]  # parts of pages of the guide
 html_theme = "alabaster"
 html_theme_options = {"description": "Generative source separation for scikit-learn", "fixed_sidebar": True}
 html_copy_source = False

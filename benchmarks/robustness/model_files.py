@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import scipy.signal  # noqa: F401  # so that loading has nothing to import
+from counts import record
 from sklearn.base import clone
 
 from sklearn_gass import (
@@ -215,8 +216,8 @@ def _outcome(loaded: Any, path: Path, expected: tuple[str, str], sound: bool) ->
     return "another" if fingerprint(load_model(path)) == found else "wrong"
 
 
-def faults(folder: Path, n_flips: int, n_truncations: int, n_edits: int) -> bool:
-    """Print the table of damaged files, and return whether all is well."""
+def faults(folder: Path, n_flips: int, n_truncations: int, n_edits: int, json_path: Path | None) -> bool:
+    """Print the table of damaged files, record the counts, and return whether all is well."""
     path = folder / "model.safetensors"
     estimator = make_small()
     save_model(estimator, path, card="a card")
@@ -232,12 +233,14 @@ def faults(folder: Path, n_flips: int, n_truncations: int, n_edits: int) -> bool
     }
     print(f"A file of {len(whole)} bytes.\n")
     print("| damage | files | refused | equal | another sound model | wrong |\n| --- | --- | --- | --- | --- | --- |")
-    well = True
+    well, counts = True, {}
     for name, (files, sound) in kinds.items():
         outcomes = count(files, path, guard, expected, sound)
         well &= outcomes["wrong"] == 0
+        counts[name] = dict(outcomes)
         print(f"| {name} | {' | '.join(str(n) for n in outcomes.values())} |", flush=True)
     print(f"\nForbidden events: {dict(guard.seen) or 'none'}")
+    record(json_path, "model files", counts)
     return well and not guard.seen
 
 
@@ -267,13 +270,14 @@ def main() -> int:
     parser.add_argument("--truncations", type=int, default=2_000)
     parser.add_argument("--edits", type=int, default=500)
     parser.add_argument("--no-timings", action="store_true", help="leave out the files of default size")
+    parser.add_argument("--json", type=Path, help="file to write the counts to, beside those of other scripts")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
         if not arguments.no_timings:
             timings(Path(name))
             print()
-        well = faults(Path(name), arguments.flips, arguments.truncations, arguments.edits)
+        well = faults(Path(name), arguments.flips, arguments.truncations, arguments.edits, arguments.json)
     return 0 if well else 1
 
 
