@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from sklearn_gass.engine._background import Background, JointInference, Memory, infer_with_background
 from sklearn_gass.engine._decoder import Decoder, LinearPart, no_energy
 from sklearn_gass.engine._inference import Inference, infer
 from sklearn_gass.engine._mixtures import CleanSource, MixtureBatches
@@ -15,13 +16,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 __all__ = [
+    "Background",
     "CleanSource",
     "Decoder",
     "GammaPrior",
     "Inference",
+    "JointInference",
     "LinearPart",
+    "Memory",
     "MixtureBatches",
     "Problem",
     "infer",
+    "infer_with_background",
     "no_energy",
 ]

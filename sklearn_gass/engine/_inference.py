@@ -97,7 +97,7 @@ def infer(
             optimiser = GradientOptimiser(problem, partial(minimise, max_iter=max_iter), n_init)
             points, steps = _each(optimiser.from_start, blocks)
             for _ in range(_SMOOTHING_SWEEPS if smoothness else 0):
-                between = _means_of_neighbours(torch.cat([p[: len(c)] for p, c in zip(points, chunks, strict=True)]))
+                between = means_of_neighbours(torch.cat([p[: len(c)] for p, c in zip(points, chunks, strict=True)]))
                 between_blocks = [part[row_blocks(len(part), part.device)] for part in between.split(batch_size)]
                 draw = partial(optimiser.from_points, neighbour_weight=2 * smoothness)
                 points, steps = _each(draw, blocks, points, between_blocks)
@@ -124,7 +124,7 @@ def _each(solve: Callable[..., tuple[Any, int]], *blocks: Iterable[Any]) -> tupl
     return list(solutions), max(steps)
 
 
-def _means_of_neighbours(points: Tensor) -> Tensor:
+def means_of_neighbours(points: Tensor) -> Tensor:
     """Return the mean of the rows before and after each row; the ends are their own neighbours."""
     padded = torch.cat([points[:1], points, points[-1:]])
     return 0.5 * (padded[:-2] + padded[2:])

@@ -46,7 +46,8 @@ class AudioSeparator(SeparatorOwner):
     Long mixtures are worked on in blocks of frames, so that memory beyond that of the waveforms themselves does not
     grow with their length; `separate_blocks` does without an array of the whole result, too. The numbers are the same
     to the last bit as those of all frames at once. Only a separator that couples frames (``smoothness``) gets them all
-    at once.
+    at once. With a `BackgroundModel` blocks have about half a minute at 16 kHz, and each goes on with what was learned
+    of the background before.
 
     Parameters
     ----------
@@ -168,14 +169,15 @@ class AudioSeparator(SeparatorOwner):
         """
         with all_or_nothing(self):
             waves, y = check_utterances(self, X, y, reset=True)
-            self.classes_, codes = check_labels(y, unit="utterances")
-            self.stft_ = STFT() if self.stft is None else clone(self.stft)
-            frames, sources, utterances = clean_frames(waves, codes, self.classes_, self.stft_, self.sample_rate)
             separator = clone(self._complete().separator)
+            labels, codes = check_labels(y, unit="utterances", fewest=getattr(separator, "_fewest_labels", 2))
+            self.stft_ = STFT() if self.stft is None else clone(self.stft)
+            frames, sources, utterances = clean_frames(waves, codes, labels, self.stft_, self.sample_rate)
             seed_if_unseeded(separator, derive_seed(self.random_state))
             # a separator that searches splits frames by utterance
             groups = {"groups": utterances} if _takes_groups(separator) else {}
-            self.separator_ = separator.fit(frames, self.classes_[sources], **groups)
+            self.separator_ = separator.fit(frames, labels[sources], **groups)
+            self.classes_ = self.separator_.classes_
             self._remember_parameters()
         return self
 

@@ -67,7 +67,8 @@ def separate_pieces(
         return
     n_frames, begin = stft.n_frames(mixture.size), 0
     blocks = stft.analyze_blocks(audible, block_frames(separator, n_frames), level=level)
-    separated = ((separator.separate(magnitudes), phase) for magnitudes, phase in blocks)
+    separate = separator.recording_separator() if hasattr(separator, "recording_separator") else separator.separate
+    separated = ((separate(magnitudes), phase) for magnitudes, phase in blocks)
     for piece in stft.synthesize_blocks(separated, mixture.size):
         end = begin + piece.shape[1]
         yield piece * level + (mixture[begin:end] - audible[begin:end]) / n_sources
@@ -77,8 +78,11 @@ def separate_pieces(
 def block_frames(separator: Any, n_frames: int) -> int:
     """Return how many frames to separate at a time: whole batches of the separator, which then sees the same ones.
 
-    A separator that couples frames, or does not say that it does not, gets all of them.
+    A separator that couples frames, or does not say that it does not, gets all of them. One that learns a background
+    gets enough at a time to learn from, and carries on with it.
     """
+    if getattr(separator, "has_background", False):
+        return min(n_frames, _BACKGROUND_FRAMES)
     if getattr(separator, "couples_frames", True):
         return n_frames
     n_batches = _BLOCK_VALUES // (separator.n_features_in_ * separator.batch_size)
@@ -99,4 +103,5 @@ def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
     return (wave[begin : begin + _BLOCK_VALUES] for begin in range(0, wave.size, _BLOCK_VALUES))
 
 
+_BACKGROUND_FRAMES = 2048
 _BLOCK_VALUES = 550_000  # in frames of the default length at 16 kHz, a quarter of a minute

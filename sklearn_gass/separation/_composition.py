@@ -7,14 +7,15 @@ import logging
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import BaseComposition, check_same_labels
 from sklearn_gass.critics import CRITICS
-from sklearn_gass.separation._fitting import fit_part, make_problem, order_without_labels
+from sklearn_gass.separation._fitting import fit_part, is_background, make_problem, order_without_labels
 from sklearn_gass.source_models import VAESourceModel
-from sklearn_gass.starts import STARTS
+from sklearn_gass.starts import STARTS, SourceStart
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +96,42 @@ class SeparatorComposition(BaseComposition):
         """Return an unfitted source model for each of `classes_`."""
         if not isinstance(self.source_model, list):
             model = VAESourceModel() if self.source_model is None else self.source_model
+            if is_background(model):
+                raise ValueError("A BackgroundModel needs a known source beside it: give a list of (label, model).")
             return [model] * len(self.classes_)
         check_same_labels([str(label) for label in self.classes_], self._listed_labels())
         models = dict(self.source_model)
         return [models[str(label)] for label in self.classes_]
+
+    def _background_label(self):
+        """Return the label of the source that is learned from mixtures, or None.
+
+        Raises
+        ------
+        ValueError
+            If there are several of them, or no known source beside it.
+        """
+        if not isinstance(self.source_model, list):
+            return None
+        labels = self._listed_labels()
+        found = [label for label, model in self.source_model if is_background(model)]
+        if len(found) > 1:
+            raise ValueError(f"A mixture has one background, but {found} have a BackgroundModel each.")
+        if len(found) == len(labels):
+            raise ValueError(f"The BackgroundModel of {found[0]!r} needs a known source beside it.")
+        return found[0] if found else None
+
+    @property
+    def _fewest_labels(self):
+        """Number of sources that need recordings at least."""
+        return 2 if self._background_label() is None else 1
+
+    def _with_background(self, labels):
+        """Return the labels of all sources for those that have recordings."""
+        background = self._background_label()
+        if background is None or background in map(str, labels):
+            return labels
+        return np.unique([*map(str, labels), background])
 
     @classmethod
     def from_fitted(cls, source_models, **params):
@@ -130,17 +163,20 @@ class SeparatorComposition(BaseComposition):
         labels = separator._listed_labels()
         if len(labels) < 2:
             raise ValueError(f"Separation needs two or more sources, got 1 class: {labels}.")
+        separator._background_label()
         order = np.argsort(labels)
         models = [separator.source_model[i][1] for i in order]
-        for model in models:
+        known = [model for model in models if not is_background(model)]
+        for model in known:
             check_is_fitted(model)
+        models = [model if _is_fitted(model) else clone(model).expect(known[0].n_features_in_) for model in models]
         names = [model.feature_names_in_ for model in models if hasattr(model, "feature_names_in_")]
         if len(names) == len(models) and all(np.array_equal(names[0], others) for others in names[1:]):
             separator.feature_names_in_ = names[0]
         separator.classes_ = np.asarray(labels)[order]
         seed = derive_seed(separator.random_state)
         # the whole spread of the posteriors: what learns from samples gains by variety
-        frames = [model.sample(_N_SAMPLES, seed, spread=1.0) for model in models]
+        frames = [None if is_background(m) else m.sample(_N_SAMPLES, seed, spread=1.0) for m in models]
         separator._assemble(models, frames, seed, announce=True)
         return separator
 
@@ -153,18 +189,25 @@ class SeparatorComposition(BaseComposition):
         self.source_models_, self.n_features_in_ = models, models[0].n_features_in_
         self.n_iter_ = max(model.n_iter_ for model in models)
         self.start_ = self.critic_ = None
-        order = order_without_labels(models)
+        order = self._known_in_order()
         trained_on = [models[i] for i in order], [frames[i] for i in order], self._objective_loss(models), self.device
         if not make_problem(trained_on[0], trained_on[2], torch.float32, self.device).is_linear:
             fit = check_memory(self.memory).cache(fit_part)
             start = self._make_part("start", self.start, seed)
             critic = None if self.critic is None else self._make_part("critic", self.critic, derive_seed(seed))
+            if len(order) == 1:  # beside a background, in mixtures that nobody can make for training
+                start, critic = SourceStart(), None
             for part in (start, critic):
                 if announce and (n_steps := getattr(part, "max_iter", 0)):
                     logger.info("Training a %s for %d steps.", type(part).__name__, n_steps)
             self.start_ = fit(start, *trained_on)
             self.critic_ = None if critic is None else fit(critic, *trained_on, self.start_)
         self._remember_parameters()
+
+    def _known_in_order(self):
+        """Return the places of the known sources, in an order that labels have no part in."""
+        known = [i for i, model in enumerate(self.source_models_) if not is_background(model)]
+        return [known[i] for i in order_without_labels([self.source_models_[i] for i in known])]
 
     def _objective_loss(self, models):
         losses = {model.beta_loss for model in models}
@@ -173,3 +216,11 @@ class SeparatorComposition(BaseComposition):
                 f"The source models have different losses {sorted(losses)}: set beta_loss of the separator."
             )
         return self.beta_loss or losses.pop()
+
+
+def _is_fitted(model):
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        return False
+    return True

@@ -23,12 +23,12 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.critics import CRITICS, BaseCritic
 from sklearn_gass.divergences import DIVERGENCES
-from sklearn_gass.engine import infer
+from sklearn_gass.engine import infer, infer_with_background
 from sklearn_gass.networks import check_device
 from sklearn_gass.separation._base import BaseFrameSeparator
 from sklearn_gass.separation._composition import CONTRACT, SeparatorComposition
 from sklearn_gass.separation._explanation import Explanation
-from sklearn_gass.separation._fitting import fit_model, make_problem, order_without_labels
+from sklearn_gass.separation._fitting import fit_model, is_background, make_problem
 from sklearn_gass.separation._parameters import changed_copy
 from sklearn_gass.starts import STARTS, BaseStart
 
@@ -221,24 +221,30 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         """
         with all_or_nothing(self):
             X, y = check_frames(self, X, y, reset=True)
-            self.classes_, codes = check_labels(y)
+            labels, codes = check_labels(y, fewest=self._fewest_labels)
+            self.classes_ = self._with_background(labels)
             check_device(self.device)
             seed = derive_seed(self.random_state)
             models = [seed_if_unseeded(clone(model), seed) for model in self._models_in_order()]
             self._objective_loss(models)
-            frames = [X[codes == code] for code in range(len(models))]
+            names = list(map(str, labels))
+            frames = [X[codes == names.index(str(c))] if str(c) in names else None for c in self.classes_]
             cached = check_memory(self.memory).cache(fit_model)
-            jobs = (delayed(cached)(model, own) for model, own in zip(models, frames, strict=True))
+            jobs = (delayed(cached)(*job, X.shape[1]) for job in zip(models, frames, strict=True))
             self._assemble(Parallel(n_jobs=self.n_jobs)(jobs), frames, seed)
         return self
 
-    def explain(self, X):
+    def explain(self, X, heard=None):
         """Explain the frames of a mixture as sums of generated frames, before any mask.
 
         Parameters
         ----------
         X : array-like of shape (n_frames, n_bins)
-            Magnitude frames of a mixture, in the unit of the training frames.
+            Magnitude frames of a mixture, in the unit of the training frames. With a `BackgroundModel`, frames of one
+            recording in their order in time.
+        heard : Background or None, default=None
+            What was learned of the background in an earlier part of the same recording: the attribute `background` of
+            its explanation. Only with a `BackgroundModel`, which then goes on from there.
 
         Returns
         -------
@@ -253,15 +259,16 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         check_is_fitted(self)
         X = check_frames(self, X, reset=False)
         self._changes()
-        order = order_without_labels(self.source_models_)
+        order = self._known_in_order()
         models, frames = [self.source_models_[i] for i in order], torch.tensor(X, device=check_device(self.device))
-        problem = make_problem(models, self._objective_loss(models), frames.dtype, self.device)
+        problem = make_problem(models, self._objective_loss(self.source_models_), frames.dtype, self.device)
         if self.start_ is not None:
             weight = self.start_weight if self.start_.is_anchor else 0.0
             problem = replace(problem, start=self.start_.freeze(problem), start_weight=weight)
         if self.critic_ is not None and self.critic_weight:
             problem = replace(problem, critic=self.critic_.freeze(problem), critic_weight=self.critic_weight)
-        found = infer(frames, problem, **{name: getattr(self, name) for name in _INFERENCE})
+        found = self._infer(frames, problem, heard)
+        order += [i for i in range(len(self.classes_)) if i not in order]  # the background comes last
         places = np.argsort(order)
         return Explanation(
             mixture=X,
@@ -272,12 +279,48 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             n_iter=found.n_iter,
             mask_exponent=self.mask_exponent,
             mask=self.mask,
+            background=getattr(found, "background", None),
         )
+
+    def _infer(self, frames, problem, heard):
+        """Run the engine, with the background of an earlier part of the recording if there is one."""
+        settings = {name: getattr(self, name) for name in _INFERENCE}
+        unknown = [model for model in self.source_models_ if is_background(model)]
+        if not unknown:
+            return infer(frames, problem, **settings)
+        del settings["n_init"]
+        background = unknown[0].background(frames.dtype, self.device) if heard is None else heard
+        return infer_with_background(frames, problem, background, **settings)
+
+    def recording_separator(self):
+        """Return a function that separates the frames of one recording, a block in each call.
+
+        Returns
+        -------
+        separate : callable
+            From frames of shape (n_frames, n_bins) to sources of shape (n_sources, n_frames, n_bins). With a
+            `BackgroundModel` it goes on with what it learned of the background in the blocks before.
+        """
+        check_is_fitted(self)
+        heard = None
+
+        def separate(X):
+            nonlocal heard
+            explanation = self.explain(X, heard)
+            heard = explanation.background
+            return explanation.separate()
+
+        return separate
 
     @property
     def couples_frames(self):
-        """Whether the result of a frame depends on other frames, so that all of a recording must come at once."""
-        return self.smoothness > 0
+        """Whether the result of a frame depends on other frames, which must follow each other in time."""
+        return self.smoothness > 0 or self.has_background
+
+    @property
+    def has_background(self):
+        """Whether one of the sources is learned from each mixture; its frames depend on each other."""
+        return any(is_background(model) for model in getattr(self, "source_models_", ()))
 
     def _acting(self):
         return _ACTING
