@@ -136,7 +136,8 @@ def check_labels(y: NDArray[Any], *, unit: str = "frames", fewest: int = 2) -> t
         raise ValueError(
             f"Separation needs {unit} of two or more sources, but y names 1 class: {classes.tolist()}. "
             f"In a split, use a splitter that keeps every source in every fold: {SPLITTERS[unit]}. "
-            "If the other source is unknown, give the separator a BackgroundModel for it."
+            "If the other source is unknown, give the separator a BackgroundModel for it; only a search needs "
+            "recordings of it, too."
         )
     return classes, codes
 

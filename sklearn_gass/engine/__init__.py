@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from sklearn_gass.engine._background import Background, JointInference, Memory, infer_with_background
+from sklearn_gass.engine._background import Background, JointInference, Memory, infer_with_background, quiet_spectrum
 from sklearn_gass.engine._decoder import Decoder, LinearPart, no_energy
 from sklearn_gass.engine._inference import Inference, infer
 from sklearn_gass.engine._mixtures import CleanSource, MixtureBatches
@@ -29,4 +29,5 @@ __all__ = [
     "infer",
     "infer_with_background",
     "no_energy",
+    "quiet_spectrum",
 ]

@@ -16,23 +16,26 @@ enhancement", MLSP 2018.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import dataclasses
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from sklearn_gass.divergences import DIVERGENCES
+from sklearn_gass.engine._decoder import Decoder, LinearPart
 from sklearn_gass.engine._inference import Inference, means_of_neighbours
 from sklearn_gass.engine._lbfgs import follow_rmsprop, minimise_rows
-from sklearn_gass.engine._multiplicative import update_activations, update_components
+from sklearn_gass.engine._multiplicative import GammaPrior, update_activations, update_components
 from sklearn_gass.engine._optimisation import GradientOptimiser, update_linear
 from sklearn_gass.engine._problem import Problem
 
-_STEPS = 12  # of the latents in a turn
-_UPDATES = 10  # of the background in a turn
+_STEPS = 12  # of the latents in a turn, by either method
+_UPDATES = 5  # of the background in a turn
+_EXCESS = 2.0  # factor on the quiet spectrum to begin with
 _REMEMBERED = 1000  # frames that the next part of a recording learns from, too
-_QUIET = 0.3  # quantile over time from which templates begin: what goes on while known sources pause
+_QUIET = 0.3  # quantile over time that is quiet: what goes on while known sources pause
 _FLOOR = 1e-3  # of the first templates, in units of the problem
 
 
@@ -62,17 +65,23 @@ class Background:
         Number of templates.
     max_iter : int
         Largest number of rounds, of two turns each.
+    prior_weight : float
+        Factor on the priors of the known sources' latents.
     seed : int
         Seed of the first templates.
+    known_quiet : Tensor of shape (n_bins,) or None
+        Sum of the quiet spectra of the known sources, as `quiet_spectrum` gives them; ``None`` if all of them pause.
     templates : Tensor of shape (n_components, n_bins) or None
-        First templates; ``None`` makes them of the quiet parts of the mixture.
+        First templates, as loud as they are on average; ``None`` makes them of the quiet parts of the mixture.
     memory : Memory or None
         Further frames to learn templates from.
     """
 
     n_components: int
     max_iter: int
+    prior_weight: float = 1.0
     seed: int = 0
+    known_quiet: Tensor | None = None
     templates: Tensor | None = None
     memory: Memory | None = None
 
@@ -131,6 +140,8 @@ def infer_with_background(
         Latents, estimates and objective of each row.
     """
     minimise = partial(minimise_rows, tol=tol) if solver == "lbfgs" else follow_rmsprop
+    weighted = [_weigh_prior(decoder, background.prior_weight) for decoder in problem.decoders]
+    problem = dataclasses.replace(problem, decoders=weighted)
     optimiser = GradientOptimiser(problem, partial(minimise, max_iter=min(max_iter, _STEPS)), 1)
     with torch.no_grad():
         search = _Search(frames / problem.unit, optimiser, background, smoothness, batch_size)
@@ -163,25 +174,39 @@ class _Search:
         self.own, self.optimiser, self.problem = frames, optimiser, optimiser.problem
         self.background = background
         self.smoothness, self.batch_size = smoothness, batch_size
-        n_known = len(self.problem.decoders)
-        self.points = self.problem.first_points(frames * (n_known / (n_known + 1)))
-        self.frames, self.known = frames, self._generate()
         memory, unit = background.memory, self.problem.unit
+        self.frames = frames if memory is None else torch.cat([frames, memory.frames / unit])
+        self._begin_background()
+        self.points = self.problem.first_points((frames - self._own_background()).clamp_min(0))
+        self.known = self._generate()
         if memory is not None:
-            self.frames = torch.cat([frames, memory.frames / unit])
             self.known = torch.cat([self.known, memory.known / unit])
-        templates = background.templates
-        self.templates = _first_templates(self.frames, background) if templates is None else templates
-        level = _quiet_spectrum(self.frames).mean() / len(self.templates)
-        self.activations = level.expand(len(self.frames), len(self.templates)).clone()
-        if templates is not None:
-            self._update_background(learn=False)
+
+    def _begin_background(self) -> None:
+        """Begin with more background than there is, so that latents of known sources start from what surely is theirs.
+
+        What is too much disappears in the first turns, while known sources that explained a part of the background
+        would keep it.
+        """
+        background, unit = self.background, self.problem.unit
+        if background.templates is not None:
+            self.templates = background.templates / unit
+            self.activations = torch.ones_like(self.frames[:, :1]).expand(-1, len(self.templates)).clone()
+            return
+        quiet = quiet_spectrum(self.own)
+        if background.known_quiet is not None:
+            quiet = (quiet - background.known_quiet / unit).clamp_min(0)
+        quiet = _EXCESS * quiet + _FLOOR
+        generator = torch.Generator().manual_seed(background.seed)
+        noise = torch.rand(background.n_components, len(quiet), generator=generator, dtype=torch.float64)
+        self.templates = quiet * (0.5 + noise.to(quiet)) / background.n_components
+        self.activations = torch.ones_like(self.frames[:, :1]).expand(-1, background.n_components).clone()
 
     def improve_sources(self) -> None:
         """Improve the latents of the known sources beside the background."""
-        addend = self._own_activations() @ self.templates
+        addend = self._own_background()
         if self.problem.is_linear:
-            latents = update_linear(self.own, self.problem, self.problem.split(self.points), addend, _UPDATES)
+            latents = update_linear(self.own, self.problem, self.problem.split(self.points), addend, _STEPS)
             self.points = self.problem.join(latents)
         else:
             between = means_of_neighbours(self.points)
@@ -193,7 +218,10 @@ class _Search:
 
     def improve_background(self) -> None:
         """Improve activations and templates beside the known sources."""
-        self._update_background(learn=True)
+        frames, known, loss = self.frames, self.known, self.problem.beta_loss
+        for _ in range(_UPDATES):
+            self.activations = update_activations(frames, self.activations, self.templates, loss, addend=known)
+            self.templates = update_components(frames, self.activations, self.templates, loss, addend=known)
 
     def objective(self) -> float:
         """Return the objective of all frames, smoothness of latents left out."""
@@ -205,8 +233,8 @@ class _Search:
     def result(self, objectives: list[float], n_iter: int) -> JointInference:
         """Return where the search has come to."""
         problem, latents, unit = self.problem, self.problem.split(self.points), self.problem.unit
-        levels = self.templates.mean(1).clamp_min(torch.finfo(self.own.dtype).tiny ** 0.5)
-        templates, activations = self.templates / levels[:, None], self._own_activations() * levels
+        levels = self.activations.mean(0).clamp_min(torch.finfo(self.own.dtype).tiny ** 0.5)
+        templates, activations = self.templates * levels[:, None], self._own_activations() / levels
         rows = torch.linspace(0, len(self.frames) - 1, min(len(self.frames), _REMEMBERED)).round().long()
         memory = Memory(self.frames[rows] * unit, self.known[rows] * unit)
         return JointInference(
@@ -214,37 +242,33 @@ class _Search:
             estimates=torch.stack([*problem.generate(latents), activations @ templates]) * unit,
             objective=self._objectives(),
             n_iter=n_iter,
-            background=replace(self.background, templates=templates, memory=memory),
+            background=dataclasses.replace(self.background, templates=templates * unit, memory=memory),
             objectives=objectives,
         )
 
     def _own_activations(self) -> Tensor:
         return self.activations[: len(self.own)]
 
+    def _own_background(self) -> Tensor:
+        return self._own_activations() @ self.templates
+
     def _objectives(self) -> Tensor:
         latents = self.problem.split(self.points)
-        explained = self._own_activations() @ self.templates
-        return self.problem.objective(self.own, latents, self.problem.generate(latents), explained)
-
-    def _update_background(self, *, learn: bool) -> None:
-        frames, known, loss = self.frames, self.known, self.problem.beta_loss
-        for _ in range(_UPDATES):
-            self.activations = update_activations(frames, self.activations, self.templates, loss, addend=known)
-            if learn:
-                self.templates = update_components(frames, self.activations, self.templates, loss, addend=known)
+        return self.problem.objective(self.own, latents, self.problem.generate(latents), self._own_background())
 
     def _generate(self) -> Tensor:
         chunks = self.points.split(self.batch_size)
         return torch.cat([torch.stack(self.problem.generate(self.problem.split(p))).sum(0) for p in chunks])
 
 
-def _first_templates(frames: Tensor, background: Background) -> Tensor:
-    """Return what goes on in quiet moments, disturbed at random so that templates differ."""
-    generator = torch.Generator().manual_seed(background.seed)
-    noise = torch.rand(background.n_components, frames.shape[1], generator=generator, dtype=torch.float64)
-    templates = _quiet_spectrum(frames) * (0.5 + noise.to(frames))
-    return templates / templates.mean(1, keepdim=True)
+def quiet_spectrum(frames: Tensor) -> Tensor:
+    """Return what magnitudes of shape (n_frames, n_bins) have in quiet moments: a low quantile of each bin."""
+    return frames.kthvalue(max(1, round(_QUIET * len(frames))), dim=0).values
 
 
-def _quiet_spectrum(frames: Tensor) -> Tensor:
-    return frames.kthvalue(max(1, round(_QUIET * len(frames))), dim=0).values + _FLOOR
+def _weigh_prior(decoder: Decoder, weight: float) -> Decoder:
+    linear = decoder.linear
+    if linear is not None and linear.prior is not None:
+        shape, rate = linear.prior.shape, linear.prior.rate
+        linear = LinearPart(linear.components, GammaPrior(1 + weight * (shape - 1), weight * rate))
+    return dataclasses.replace(decoder, energy=lambda latents: weight * decoder.energy(latents), linear=linear)

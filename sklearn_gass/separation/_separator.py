@@ -289,8 +289,10 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         if not unknown:
             return infer(frames, problem, **settings)
         del settings["n_init"]
-        background = unknown[0].background(frames.dtype, self.device) if heard is None else heard
-        return infer_with_background(frames, problem, background, **settings)
+        if heard is None:
+            known = [self.source_models_[i] for i in self._known_in_order()]
+            heard = unknown[0].background(known, frames.dtype, self.device)
+        return infer_with_background(frames, problem, heard, **settings)
 
     def recording_separator(self):
         """Return a function that separates the frames of one recording, a block in each call.

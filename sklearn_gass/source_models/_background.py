@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import torch
 from sklearn.utils.validation import check_is_fitted
 from typing_extensions import override
 
 from sklearn_gass._random import as_seed
-from sklearn_gass.engine import Background, Memory
+from sklearn_gass._validation import Interval
+from sklearn_gass.engine import Background, Memory, quiet_spectrum
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
 from sklearn_gass.source_models._nmf import NMFSourceModel, linear_decoder
 
@@ -31,13 +34,16 @@ class BackgroundModel(BaseSourceModel):
     ----------
     n_components : int, default=8
         Number of templates. More templates describe a background that changes more, and also explain more of the known
-        sources. Acts at separation; with recordings of the background, in training only.
+        sources.
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
         Divergence between a frame and its reconstruction. Take that of the known sources.
     max_iter : int, default=8
         Largest number of rounds at separation. In a round first the known sources and then the background are improved.
         More rounds explain the mixture more closely, by templates that take over parts of the known sources in the end.
-        Acts at separation.
+    prior_weight : float, default=4.0
+        How many times as much the priors of the known sources' latents weigh as without a background. Larger values
+        keep the known sources from explaining the background. Try 1 and 10 beside the default first. Source models
+        without a prior, such as the default of `NMFSourceModel`, do not use it.
     random_state : int, RandomState instance or None, default=None
         Seed of the first templates and of `sample`; ``None`` takes that of the separator.
 
@@ -83,12 +89,20 @@ class BackgroundModel(BaseSourceModel):
     (2, 40, 6)
     """
 
+    _parameter_constraints: dict = {
+        **BaseSourceModel._parameter_constraints,
+        "prior_weight": [Interval(Real, 0, None, closed="left")],
+    }
+
     learns_from_mixture = True
 
-    def __init__(self, n_components=8, *, beta_loss="kullback-leibler", max_iter=8, random_state=None):
+    def __init__(
+        self, n_components=8, *, beta_loss="kullback-leibler", max_iter=8, prior_weight=4.0, random_state=None
+    ):
         self.n_components = n_components
         self.beta_loss = beta_loss
         self.max_iter = max_iter
+        self.prior_weight = prior_weight
         self.random_state = random_state
 
     def _train(self, frames, generator):
@@ -119,11 +133,14 @@ class BackgroundModel(BaseSourceModel):
         self.scale_, self.n_iter_ = 1.0, 0
         return self
 
-    def background(self, dtype=torch.float32, device="cpu"):
+    def background(self, known, dtype=torch.float32, device="cpu"):
         """Return what the engine is asked for at separation.
 
         Parameters
         ----------
+        known : sequence of source models
+            Fitted models of the known sources. Frames that they sample show what these do in quiet moments, which is no
+            background.
         dtype : torch.dtype, default=torch.float32
             Floating type of the mixture's frames.
         device : torch.device or str, default="cpu"
@@ -136,11 +153,15 @@ class BackgroundModel(BaseSourceModel):
         """
         check_is_fitted(self)
         seed = as_seed(self.random_state)
+        samples = [torch.tensor(model.sample(_N_SAMPLES, seed), dtype=dtype, device=device) for model in known]
+        quiet = torch.stack(list(map(quiet_spectrum, samples))).sum(0)
         if not len(self.components_):
-            return Background(self.n_components, self.max_iter, seed)
-        templates = torch.tensor(self.components_, dtype=dtype, device=device)
+            return Background(self.n_components, self.max_iter, self.prior_weight, seed, quiet)
+        levels = self.scale_ * self.activations_.mean(0)[:, None]
+        templates = torch.tensor(levels * self.components_, dtype=dtype, device=device)
         examples = torch.tensor(self.examples_, dtype=dtype, device=device)
-        return Background(len(templates), self.max_iter, seed, templates, Memory(examples, torch.zeros_like(examples)))
+        memory = Memory(examples, torch.zeros_like(examples))
+        return Background(len(templates), self.max_iter, self.prior_weight, seed, quiet, templates, memory)
 
     @override
     def decoder(self, dtype=torch.float32, device="cpu"):
@@ -159,3 +180,6 @@ class BackgroundModel(BaseSourceModel):
                 "This BackgroundModel was fitted without recordings of the background, so it knows no templates: "
                 "it learns them from each mixture that a separator gets."
             )
+
+
+_N_SAMPLES = 300
