@@ -275,3 +275,44 @@ class TestRefusals:
         made = SupervisedSeparator([("known", NMFSourceModel(3)), ("rest", frozen)], random_state=0)
         separated = made.fit(known, ["known"] * 60).separate(known + unknown)
         assert np.square(separated[0] - known).sum() < 0.5 * np.square(unknown).sum()
+
+
+class TestAddingSources:
+    @pytest.fixture(scope="class")
+    def parts(self):
+        """Three voices, a separator of the first two, one that knows the third, and one fitted on all."""
+        X, y = make_voices(3, n_utterances=3, duration=0.8, random_state=0, return_X_y=True)
+        model, stft = NMFSourceModel(4, random_state=0), STFT(n_fft=512)
+        pair = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X[:6], y[:6])
+        alone = SupervisedSeparator([("voice2", model), ("rest", BackgroundModel())])
+        third = AudioSeparator(alone, stft=stft, sample_rate=8000).fit(X[6:], y[6:])
+        every = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X, y)
+        return pair, third, every, X[0] + X[3] + X[6]
+
+    def test_a_third_source_is_added(self, parts):
+        pair, third, every, mixture = parts
+        three = AudioSeparator.from_fitted([("voice0", pair), ("voice2", third), ("voice1", pair)])
+        assert (three.stft_.n_fft, three.sample_rate) == (512, 8000)
+        np.testing.assert_array_equal(three.separate(mixture).sources, every.separate(mixture).sources)
+
+    def test_a_source_is_left_out(self, parts):
+        pair, _, every, mixture = parts
+        two = AudioSeparator.from_fitted([("voice0", every), ("voice1", every)])
+        np.testing.assert_array_equal(two.separate(mixture).sources, pair.separate(mixture).sources)
+
+    def test_the_rest_becomes_background(self, parts):
+        pair, _, _, mixture = parts
+        one = AudioSeparator.from_fitted([("voice0", pair), ("rest", BackgroundModel())])
+        assert one.separate(mixture).labels.tolist() == ["rest", "voice0"]
+
+    def test_other_settings_are_refused(self, parts):
+        pair, _, every, _ = parts
+        every = (
+            clone(every)
+            .set_params(sample_rate=16000)
+            .fit([np.sin(np.arange(4000.0)), np.cos(np.arange(4000.0) ** 1.1)], ["a", "b"])
+        )
+        with pytest.raises(ValueError, match="same STFT and sample rate"):
+            AudioSeparator.from_fitted([("voice0", pair), ("a", every)])
+        with pytest.raises(ValueError, match="no such source"):
+            AudioSeparator.from_fitted([("ben", pair), ("voice0", pair)])

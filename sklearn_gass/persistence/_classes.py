@@ -45,7 +45,7 @@ _SEARCH = {"best_params_", "best_score_", "best_index_", "cv_results_", "multime
 
 FITTED: dict[type, set[str]] = {
     AudioSeparator: {"classes_", "separator_", "stft_"},
-    BackgroundModel: {"n_features_in_", "n_iter_", "scale_", "_n_features_out", "components_", "examples_"},
+    BackgroundModel: {"n_features_in_", "n_iter_", "scale_", "_n_features_out"},
     DAESourceModel: _NETWORKS | {"latent_mean_", "latent_covariance_"},
     FrozenEstimator: set(),
     GANSourceModel: _ADVERSARIAL,
@@ -64,7 +64,7 @@ FITTED: dict[type, set[str]] = {
 """Estimators, and the attributes that a fitted one has."""
 
 ALSO_FITTED = {
-    BackgroundModel: {"activations_", "residuals_", "residual_levels_"},
+    BackgroundModel: {"components_", "examples_", "activations_", "residuals_", "residual_levels_"},
     NMFSourceModel: {"prior_shape_", "prior_rate_"},
 }
 """Attributes that a fitted one may have."""

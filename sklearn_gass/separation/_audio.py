@@ -25,6 +25,7 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._blockwise import clean_frames, separate_pieces
+from sklearn_gass.separation._composition import take_sources
 from sklearn_gass.separation._owner import SeparatorOwner
 from sklearn_gass.separation._parameters import nested_now
 from sklearn_gass.separation._separation import Separation
@@ -107,12 +108,14 @@ class AudioSeparator(SeparatorOwner):
 
         They must have been fitted on frames that an `AudioSeparator` with the same STFT and sample rate makes: those of
         its own ``separator_`` and ``separator_.source_models_``, or frames of recordings at unit standard deviation.
-        A list of models is put together by :meth:`SupervisedSeparator.from_fitted`, which trains a start and critics.
+        A list is put together by :meth:`SupervisedSeparator.from_fitted`, which trains a start and critics. So a source
+        is added to fitted ones, or left out, without training any source model again.
 
         Parameters
         ----------
-        separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted source model)
-            What separates the frames.
+        separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted model)
+            What separates the frames. In a list, a model is a source model; or an `AudioSeparator`, of which the source
+            with that label is taken, and with it STFT and sample rate; or an unfitted `BackgroundModel`.
         **params : dict
             Further constructor parameters, such as `stft` and `sample_rate`.
 
@@ -124,8 +127,23 @@ class AudioSeparator(SeparatorOwner):
         Raises
         ------
         ValueError
-            If frames of the STFT have another number of bins than those that were trained on.
+            If frames of the STFT have another number of bins than those that were trained on, an `AudioSeparator` has
+            no source of that label, or two of them have different STFTs or sample rates.
+
+        Examples
+        --------
+        >>> from sklearn_gass import AudioSeparator, BackgroundModel, NMFSourceModel, SupervisedSeparator
+        >>> from sklearn_gass.datasets import make_voices
+        >>> X, y = make_voices(3, n_utterances=2, duration=0.5, random_state=0, return_X_y=True)
+        >>> pair = AudioSeparator(SupervisedSeparator(NMFSourceModel(5))).fit(X[:4], y[:4])
+        >>> alone = SupervisedSeparator([("voice2", NMFSourceModel(5)), ("rest", BackgroundModel())])
+        >>> third = AudioSeparator(alone).fit(X[4:], y[4:])
+        >>> three = AudioSeparator.from_fitted([("voice0", pair), ("voice1", pair), ("voice2", third)])
+        >>> three.classes_.tolist()
+        ['voice0', 'voice1', 'voice2']
         """
+        if isinstance(separator, list):
+            separator, params = take_sources(separator, params)
         audio = cls(**params)
         audio._validate_params()
         seed = derive_seed(audio.random_state)

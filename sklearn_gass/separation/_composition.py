@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import joblib
 import numpy as np
 import torch
 from sklearn.base import clone
@@ -216,6 +217,49 @@ class SeparatorComposition(BaseComposition):
                 f"The source models have different losses {sorted(losses)}: set beta_loss of the separator."
             )
         return self.beta_loss or losses.pop()
+
+
+def take_sources(items, params):
+    """Replace separators of waveforms in a list of (label, fitted model) by their source models of these labels.
+
+    Parameters
+    ----------
+    items : list of (label, source model or AudioSeparator)
+        What is to be put together.
+    params : dict
+        Parameters that were given for the whole.
+
+    Returns
+    -------
+    models : list of (label, source model)
+        With source models only.
+    params : dict
+        Parameters, with the STFT and sample rate that the separators share unless others were given.
+
+    Raises
+    ------
+    ValueError
+        If a separator has no such source, or separators have different STFTs or sample rates.
+    """
+    models, shared = [], {}
+    for item in items:
+        label, owner = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
+        if not hasattr(owner, "separate_blocks"):
+            models.append(item)
+            continue
+        check_is_fitted(owner)
+        inner = owner
+        while hasattr(inner, "separator_"):
+            inner = inner.separator_
+        labels = list(map(str, owner.classes_))
+        if label not in labels:
+            raise ValueError(f"The AudioSeparator for {label!r} has no such source; it has {labels}.")
+        models.append((label, inner.source_models_[labels.index(label)]))
+        audio = {"stft": owner.stft_, "sample_rate": owner.sample_rate}
+        if shared and joblib.hash(shared) != joblib.hash(audio):
+            raise ValueError("Separators to be put together must have the same STFT and sample rate.")
+        shared = audio
+    return models, {**shared, **params}
 
 
 def _is_fitted(model):

@@ -50,15 +50,15 @@ class BackgroundModel(BaseSourceModel):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_bins)
-        Templates of the recordings of the background, each with a mean of one; no row without recordings.
+        Templates of the recordings of the background, each with a mean of one; only with such recordings.
     examples_ : ndarray of shape (n_kept, n_bins)
-        Up to 1,000 frames of these recordings, from which templates are learned at separation, too; no row without.
+        Up to 1,000 frames of these recordings, from which templates are learned at separation, too; only with them.
     activations_, residuals_, residual_levels_ : ndarray
-        As those of `NMFSourceModel`; only with recordings of the background.
+        As those of `NMFSourceModel`; only with them.
     scale_ : float
         Mean magnitude of the recordings; 1 without.
     n_iter_ : int
-        Number of updates that training made; 0 without recordings.
+        Number of updates that training made; 1 without recordings.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -124,13 +124,11 @@ class BackgroundModel(BaseSourceModel):
         Returns
         -------
         self : BackgroundModel
-            The model, with no template so far.
+            The model, which knows no template so far.
         """
         self._validate_params()
         self.n_features_in_, self._n_features_out = n_bins, self.n_components
-        self.components_ = torch.zeros(0, n_bins).numpy()
-        self.examples_ = self.components_.copy()
-        self.scale_, self.n_iter_ = 1.0, 0
+        self.scale_, self.n_iter_ = 1.0, 1
         return self
 
     def background(self, known, dtype=torch.float32, device="cpu"):
@@ -155,7 +153,7 @@ class BackgroundModel(BaseSourceModel):
         seed = as_seed(self.random_state)
         samples = [torch.tensor(model.sample(_N_SAMPLES, seed), dtype=dtype, device=device) for model in known]
         quiet = torch.stack(list(map(quiet_spectrum, samples))).sum(0)
-        if not len(self.components_):
+        if not hasattr(self, "components_"):
             return Background(self.n_components, self.max_iter, self.prior_weight, seed, quiet)
         levels = self.scale_ * self.activations_.mean(0)[:, None]
         templates = torch.tensor(levels * self.components_, dtype=dtype, device=device)
@@ -175,7 +173,7 @@ class BackgroundModel(BaseSourceModel):
         return torch.from_numpy(self.activations_[rows.numpy()])
 
     def _check_examples(self):
-        if not len(self.components_):
+        if not hasattr(self, "components_"):
             raise ValueError(
                 "This BackgroundModel was fitted without recordings of the background, so it knows no templates: "
                 "it learns them from each mixture that a separator gets."
