@@ -32,9 +32,9 @@ class BackgroundModel(BaseSourceModel):
 
     Parameters
     ----------
-    n_components : int, default=8
-        Number of templates. More templates describe a background that changes more, and also explain more of the known
-        sources.
+    n_components : int, default=16
+        Number of templates. Between 4 and 32 it hardly matters. More templates describe a background that changes more,
+        such as another voice, and take longer.
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
         Divergence between a frame and its reconstruction. Take that of the known sources.
     max_iter : int, default=8
@@ -97,7 +97,7 @@ class BackgroundModel(BaseSourceModel):
     learns_from_mixture = True
 
     def __init__(
-        self, n_components=8, *, beta_loss="kullback-leibler", max_iter=8, prior_weight=4.0, random_state=None
+        self, n_components=16, *, beta_loss="kullback-leibler", max_iter=8, prior_weight=4.0, random_state=None
     ):
         self.n_components = n_components
         self.beta_loss = beta_loss
