@@ -14,7 +14,7 @@ from sklearn_gass._validation import Interval, StrOptions, validate_params
 
 __all__ = ["BACKGROUNDS", "make_background"]
 
-_Wave = NDArray[np.float64]
+_Wave = NDArray[np.floating]
 
 
 def _coloured(magnitude: Callable[[_Wave], _Wave], n_samples: int, sample_rate: int, rng: RandomState) -> _Wave:
@@ -59,7 +59,7 @@ def _machine(n_samples: int, sample_rate: int, rng: RandomState) -> _Wave:
 def _rain(n_samples: int, sample_rate: int, rng: RandomState) -> _Wave:
     """Return rain: many short drops of different pitch on top of a steady rustle."""
     rustle = _coloured(lambda frequency: np.minimum(frequency / 1000, 1), n_samples, sample_rate, rng)
-    wave = rustle / rustle.std()
+    wave: _Wave = rustle / rustle.std()
     time = np.arange(int(0.01 * sample_rate)) / sample_rate
     for begin in rng.randint(0, max(1, n_samples - len(time)), size=int(150 * n_samples / sample_rate)):
         drop = np.exp(-time / rng.uniform(0.0005, 0.003)) * np.sin(2 * np.pi * rng.uniform(800, 5000) * time)
@@ -88,7 +88,8 @@ def _melody(n_samples: int, sample_rate: int, rng: RandomState) -> _Wave:
 def _transients(n_samples: int, sample_rate: int, rng: RandomState) -> _Wave:
     """Return knocks: short resonating bursts of noise at uneven times, of a few kinds, above a faint rustle."""
     rustle = _coloured(lambda frequency: (1 + frequency / 300) ** -0.5, n_samples, sample_rate, rng)
-    wave, now = 0.02 * rustle / rustle.std(), rng.uniform(0, 0.2)
+    wave: _Wave = 0.02 * rustle / rustle.std()
+    now = rng.uniform(0, 0.2)
     kinds = [(rng.uniform(150, 3000, size=6), rng.uniform(30, 120, size=6)) for _ in range(3)]
     time = np.arange(int(0.2 * sample_rate)) / sample_rate
     while now * sample_rate < n_samples:

@@ -63,7 +63,7 @@ FITTED: dict[type, set[str]] = {
 }
 """Estimators, and the attributes that a fitted one has."""
 
-ALSO_FITTED = {
+ALSO_FITTED: dict[type, set[str]] = {
     BackgroundModel: {"components_", "examples_", "activations_", "residuals_", "residual_levels_"},
     NMFSourceModel: {"prior_shape_", "prior_rate_"},
 }

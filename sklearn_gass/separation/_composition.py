@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import joblib
 import numpy as np
@@ -241,12 +242,13 @@ def take_sources(items, params):
     ValueError
         If a separator has no such source, or separators have different STFTs or sample rates.
     """
-    models, shared = [], {}
+    models: list[Any] = []
+    shared: dict[str, Any] = {}
     for item in items:
-        label, owner = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
-        if not hasattr(owner, "separate_blocks"):
+        if not (isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "separate_blocks")):
             models.append(item)
             continue
+        label, owner = item
         check_is_fitted(owner)
         inner = owner
         while hasattr(inner, "separator_"):
