@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sklearn_gass.separation import Separation as Separation
     from sklearn_gass.separation import SupervisedSeparator as SupervisedSeparator
     from sklearn_gass.separation import SupervisedSeparatorCV as SupervisedSeparatorCV
+    from sklearn_gass.source_models import BackgroundModel as BackgroundModel
     from sklearn_gass.source_models import BaseSourceModel as BaseSourceModel
     from sklearn_gass.source_models import DAESourceModel as DAESourceModel
     from sklearn_gass.source_models import GANSourceModel as GANSourceModel
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 # take seconds, which help, version and usage errors of the command line must not cost.
 _MODULES = {
     "AudioSeparator": "separation",
+    "BackgroundModel": "source_models",
     "BaseCritic": "critics",
     "BaseSourceModel": "source_models",
     "BaseStart": "starts",

@@ -118,13 +118,13 @@ def is_ragged(X: Any) -> bool:
 SPLITTERS = {"frames": "StratifiedGroupKFold with groups = utterance", "utterances": "StratifiedKFold"}
 
 
-def check_labels(y: NDArray[Any], *, unit: str = "frames") -> tuple[NDArray[Any], NDArray[np.intp]]:
+def check_labels(y: NDArray[Any], *, unit: str = "frames", fewest: int = 2) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the sorted source labels and, for each row, the index of its label.
 
     Raises
     ------
     ValueError
-        If the labels are continuous numbers or name fewer than two sources.
+        If the labels are continuous numbers or name fewer sources than needed.
     """
     if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
         raise ValueError("Unknown label type: y must name the source of each row, got continuous numbers.")
@@ -133,10 +133,12 @@ def check_labels(y: NDArray[Any], *, unit: str = "frames") -> tuple[NDArray[Any]
     except TypeError as error:
         kinds = sorted({type(label).__name__ for label in y.tolist()})
         raise ValueError(f"The labels in y must be of one type, got {' and '.join(kinds)}.") from error
-    if len(classes) < 2:
+    if len(classes) < fewest:
         raise ValueError(
             f"Separation needs {unit} of two or more sources, but y names 1 class: {classes.tolist()}. "
-            f"In a split, use a splitter that keeps every source in every fold: {SPLITTERS[unit]}."
+            f"In a split, use a splitter that keeps every source in every fold: {SPLITTERS[unit]}. "
+            "If the other source is unknown, give the separator a BackgroundModel for it; only a search needs "
+            "recordings of it, too."
         )
     return classes, codes
 

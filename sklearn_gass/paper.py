@@ -111,6 +111,7 @@ def paper_separator(method, *, random_state=None):
     return SupervisedSeparator(
         models[method],
         solver="rmsprop",
+        smoothness=0.0,
         start="random",
         critic="source",
         critic_weight=10.0 if hasattr(models[method], "critic_score") else 0.0,

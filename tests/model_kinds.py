@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn_gass import (
     STFT,
     AudioSeparator,
+    BackgroundModel,
     DAESourceModel,
     GANSourceModel,
     MixtureCritic,
@@ -88,6 +89,14 @@ def from_fitted():
     return SupervisedSeparator.from_fitted(models, start="source", critic=None, random_state=0)
 
 
+def with_background(*labels):
+    """Return a separator of voice0 and a background, fitted on frames of the labels."""
+    X, y, _, _ = frames()
+    models = [("voice0", MODELS["vae"]), ("voice1", BackgroundModel(2, max_iter=2))]
+    kept = np.isin(y, labels)
+    return SupervisedSeparator(models, max_iter=4, random_state=0).fit(X[kept], y[kept])
+
+
 def search(inner, **params):
     defaults = {"critic_weights": np.array([0.0, 3.0]), "mask_exponents": [1, np.inf], "random_state": 0}
     return SupervisedSeparatorCV(inner, **{**defaults, **params})
@@ -103,6 +112,7 @@ def tiny_audio(inner):
 
 KINDS = {
     **{f"model {name}": lambda model=model: clone(model).fit(frames()[0]) for name, model in MODELS.items()},
+    "model background": lambda: BackgroundModel(2, random_state=0).fit(frames()[0]),
     "model frozen": lambda: FrozenEstimator(clone(MODELS["vae"]).fit(frames()[0].astype(float))),
     "separator vae": lambda: fit_frames(separator(MODELS["vae"])),
     "separator wgan": lambda: fit_frames(separator(MODELS["wgan"])),
@@ -116,6 +126,8 @@ KINDS = {
     },
     "separator mixed": mixed,
     "separator from fitted": from_fitted,
+    "separator background": lambda: with_background("voice0"),
+    "separator background heard": lambda: with_background("voice0", "voice1"),
     "separator int labels": lambda: fit_frames(separator(MODELS["nmf"]), [7, -2]),
     "separator bool labels": lambda: fit_frames(separator(MODELS["nmf"]), [True, False]),
     "separator object labels": lambda: fit_frames(separator(MODELS["nmf"]), np.array(["Ö", "b" * 30], dtype=object)),

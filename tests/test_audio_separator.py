@@ -52,9 +52,8 @@ def separation(fitted, mixture):
 def batched(request, audio, short_voices):
     """Fitted separator with small batches, since blocks of frames are whole batches; not to be changed."""
     model = audio.separator.source_model if request.param == "NMF" else VAESourceModel(4, max_iter=2)
-    separator = SupervisedSeparator(
-        model, batch_size=16, start=MixtureStart(max_iter=5), critic=MixtureCritic(max_iter=2), max_iter=10
-    )
+    parts = {"start": MixtureStart(max_iter=5), "critic": MixtureCritic(max_iter=2)}
+    separator = SupervisedSeparator(model, **parts, batch_size=16, max_iter=10, smoothness=0.0)
     return clone(audio).set_params(separator=separator).fit(short_voices.utterances, short_voices.speakers)
 
 
@@ -159,11 +158,25 @@ class TestBlocks:
         request.getfixturevalue("short_blocks")
         np.testing.assert_allclose(audio.separate(mixture).sources, expected, rtol=0, atol=1e-4)
 
-    def test_coupled_frames_stay_together(self, batched, mixture, short_blocks):
+    @pytest.mark.parametrize("smoothness", [0.0, 1.0, 1000.0, None])
+    def test_smooth_frames_hear_of_the_blocks_around(self, smoothness, batched, mixture, request):
         smooth = copy.deepcopy(batched)
-        smooth.separator_.set_params(smoothness=1.0)
-        smooth.separate(mixture)
-        assert short_blocks == [smooth.stft_.n_frames(len(mixture))]
+        smooth.separator_.set_params(smoothness=smoothness)
+        whole = smooth.separate(mixture).sources
+        request.getfixturevalue("short_blocks")
+        sources = smooth.separate(mixture).sources
+        # sums for the level are rounded otherwise in blocks
+        np.testing.assert_allclose(sources, whole, rtol=0, atol=1e-5 * np.abs(mixture).max())
+
+    def test_recordings_are_smooth_unless_told_otherwise(self, batched, mixture):
+        by_smoothness = {}
+        for smoothness in (None, 0.0, 40.0):
+            audio = copy.deepcopy(batched)
+            audio.separator_.set_params(smoothness=smoothness)
+            by_smoothness[smoothness] = audio.separate(mixture).sources
+        np.testing.assert_array_equal(by_smoothness[None], by_smoothness[40.0])
+        is_linear = batched.separator_.start_ is None
+        assert (np.abs(by_smoothness[None] - by_smoothness[0.0]).max() > 1e-4) != is_linear
 
     def test_bad_mixture_is_refused_at_once(self, batched):
         with pytest.raises(ValueError, match="mixture contains NaN or infinity"):

@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import check_estimator, estimator_checks_gen
 
 from sklearn_gass import (
     AudioSeparator,
+    BackgroundModel,
     DAESourceModel,
     GANSourceModel,
     MixtureCritic,
@@ -25,6 +26,7 @@ SMALL = {"n_components": 2, "hidden_layer_sizes": (8,), "max_iter": 2}
 SOURCE_MODELS = [
     NMFSourceModel(n_components=2, max_iter=2),
     NMFSourceModel(n_components=2, max_iter=2, prior="gamma"),
+    BackgroundModel(n_components=2, max_iter=2),
     VAESourceModel(**SMALL),
     DAESourceModel(**SMALL),
     GANSourceModel(**SMALL),

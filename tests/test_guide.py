@@ -53,5 +53,16 @@ def test_models_are_kept(tmp_path, monkeypatch):
     assert page["description"]["card"]["licence"] == "CC0"
 
 
+def test_a_voice_comes_out_of_an_unknown_background():
+    page: dict = {}
+    exec(code_blocks("background.rst"), page)
+    reference, mixture = page["references"][:1], page["mixture"]
+    before = si_sdr(reference, mixture[None])[0]
+    for audio in (page["audio"], page["again"]):
+        assert si_sdr(reference, audio.separate(mixture)["anna"][None])[0] > before + 5
+    unheard = si_sdr(reference, page["separation"]["anna"][None])[0]
+    assert si_sdr(reference, page["better"]["anna"][None])[0] > unheard
+
+
 def test_parameters_of_a_critic_of_one_s_own_nest(extended):
     assert extended["separator"].critic.threshold == 0.2

@@ -4,8 +4,9 @@ import os
 
 import torch
 
+from sklearn_gass.engine._background import Background, JointInference, Memory, infer_with_background, quiet_spectrum
 from sklearn_gass.engine._decoder import Decoder, LinearPart, no_energy
-from sklearn_gass.engine._inference import Inference, infer
+from sklearn_gass.engine._inference import SMOOTHING_SWEEPS, Inference, infer
 from sklearn_gass.engine._mixtures import CleanSource, MixtureBatches
 from sklearn_gass.engine._multiplicative import GammaPrior
 from sklearn_gass.engine._problem import Problem
@@ -15,13 +16,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 __all__ = [
+    "SMOOTHING_SWEEPS",
+    "Background",
     "CleanSource",
     "Decoder",
     "GammaPrior",
     "Inference",
+    "JointInference",
     "LinearPart",
+    "Memory",
     "MixtureBatches",
     "Problem",
     "infer",
+    "infer_with_background",
     "no_energy",
+    "quiet_spectrum",
 ]

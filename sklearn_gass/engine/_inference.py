@@ -23,7 +23,8 @@ from sklearn_gass.engine._lbfgs import follow_rmsprop, minimise_rows, row_blocks
 from sklearn_gass.engine._optimisation import GradientOptimiser, solve_linear
 from sklearn_gass.engine._problem import Problem
 
-_SMOOTHING_SWEEPS = 3
+SMOOTHING_SWEEPS = 3
+"""Rounds of smoothing, and so the number of frames before and after that a frame hears of."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def infer(
             minimise = partial(minimise_rows, tol=tol) if solver == "lbfgs" else follow_rmsprop
             optimiser = GradientOptimiser(problem, partial(minimise, max_iter=max_iter), n_init)
             points, steps = _each(optimiser.from_start, blocks)
-            for _ in range(_SMOOTHING_SWEEPS if smoothness else 0):
-                between = _means_of_neighbours(torch.cat([p[: len(c)] for p, c in zip(points, chunks, strict=True)]))
+            for _ in range(SMOOTHING_SWEEPS if smoothness else 0):
+                between = means_of_neighbours(torch.cat([p[: len(c)] for p, c in zip(points, chunks, strict=True)]))
                 between_blocks = [part[row_blocks(len(part), part.device)] for part in between.split(batch_size)]
                 draw = partial(optimiser.from_points, neighbour_weight=2 * smoothness)
                 points, steps = _each(draw, blocks, points, between_blocks)
@@ -124,7 +125,7 @@ def _each(solve: Callable[..., tuple[Any, int]], *blocks: Iterable[Any]) -> tupl
     return list(solutions), max(steps)
 
 
-def _means_of_neighbours(points: Tensor) -> Tensor:
+def means_of_neighbours(points: Tensor) -> Tensor:
     """Return the mean of the rows before and after each row; the ends are their own neighbours."""
     padded = torch.cat([points[:1], points, points[-1:]])
     return 0.5 * (padded[:-2] + padded[2:])

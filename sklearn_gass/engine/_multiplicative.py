@@ -31,9 +31,16 @@ class GammaPrior:
 
 
 def update_activations(
-    frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, prior: GammaPrior | None = None
+    frames: Tensor,
+    activations: Tensor,
+    components: Tensor,
+    beta_loss: str,
+    prior: GammaPrior | None = None,
+    addend: Tensor | None = None,
 ) -> Tensor:
     """Return the next activations, shape (n_frames, n_components).
+
+    An addend of shape (n_frames, n_bins) is a part of the frames that is explained already and stays as it is.
 
     For the Frobenius loss an update is several sweeps, since all but the first cost next to nothing (N. Gillis,
     F. Glineur, "Accelerated Multiplicative Updates and Hierarchical ALS Algorithms for Nonnegative Matrix
@@ -41,10 +48,11 @@ def update_activations(
     """
     if beta_loss == "frobenius":
         target, gram = frames @ components.T, components @ components.T
+        fixed = 0.0 if addend is None else addend @ components.T
         for _ in range(_SWEEPS):
-            activations = activations * _frobenius_factor(activations, target, activations @ gram, prior)
+            activations = activations * _frobenius_factor(activations, target, activations @ gram + fixed, prior)
         return activations
-    numerator, denominator = _slope_parts(frames, activations, components, beta_loss)
+    numerator, denominator = _slope_parts(frames, activations, components, beta_loss, addend)
     if prior is not None:
         inverse = 1.0 / activations.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
         numerator = numerator + (prior.shape - 1).clamp_min(0) * inverse
@@ -64,9 +72,12 @@ def _frobenius_factor(activations: Tensor, target: Tensor, explained: Tensor, pr
     return torch.where(prior.shape > 1, root, target / penalised.clamp_min(tiny**0.5))
 
 
-def update_components(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> Tensor:
+def update_components(
+    frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, addend: Tensor | None = None
+) -> Tensor:
     """Return the next components, shape (n_components, n_bins)."""
-    return update_activations(frames.T, components.T, activations.T, beta_loss).T
+    fixed = None if addend is None else addend.T
+    return update_activations(frames.T, components.T, activations.T, beta_loss, addend=fixed).T
 
 
 def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -79,10 +90,14 @@ def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return torch.where(b > 0, (b + root) / (2 * a).clamp_min(tiny), 2 * c / (root - b).clamp_min(tiny))
 
 
-def _slope_parts(frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str) -> tuple[Tensor, Tensor]:
+def _slope_parts(
+    frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, addend: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the negative and positive parts of the divergence's slope in the activations."""
     # in the frames' memory layout, which is the other one when components are updated
     product = activations @ components if frames.is_contiguous() else (components.T @ activations.T).T
+    if addend is not None:
+        product += addend
     reconstruction = product.clamp_min_(torch.finfo(frames.dtype).tiny ** 0.25)
     if beta_loss == "kullback-leibler":
         return torch.div(frames, reconstruction, out=reconstruction) @ components.T, components.sum(1)

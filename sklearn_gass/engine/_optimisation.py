@@ -11,7 +11,7 @@ from torch import Tensor
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine._decoder import LinearPart
 from sklearn_gass.engine._lbfgs import Objective
-from sklearn_gass.engine._multiplicative import GammaPrior, solve_activations
+from sklearn_gass.engine._multiplicative import GammaPrior, solve_activations, update_activations
 from sklearn_gass.engine._problem import Problem
 
 _NOISE = 0.5  # standard deviation of disturbed starts
@@ -57,7 +57,13 @@ class GradientOptimiser:
         anchor = (weight * start + neighbour_weight * neighbours) / (weight + neighbour_weight)
         return self.minimise(self._objective(frames, anchor, weight + neighbour_weight), points)
 
-    def _objective(self, frames: Tensor, anchor: Tensor, weight: float) -> Objective:
+    def beside(
+        self, frames: Tensor, points: Tensor, neighbours: Tensor, addend: Tensor, *, neighbour_weight: float
+    ) -> tuple[Tensor, int]:
+        """Go on from points beside a part of the frames that is explained already, drawn to the neighbours' mean."""
+        return self.minimise(self._objective(frames, neighbours, neighbour_weight, addend), points)
+
+    def _objective(self, frames: Tensor, anchor: Tensor, weight: float, addend: Tensor | None = None) -> Objective:
         """Return values and gradients, with half the squared distance from the anchor times a weight."""
         problem, divergence = self.problem, DIVERGENCES[self.problem.beta_loss]
         constants = divergence(frames, frames) - divergence(frames, frames, constant=False)
@@ -66,7 +72,8 @@ class GradientOptimiser:
             with torch.enable_grad():
                 points = points.detach().requires_grad_()
                 latents = problem.split(points)
-                values = problem.objective(frames[rows], latents, problem.generate(latents), constant=False)
+                fixed = None if addend is None else addend[rows]
+                values = problem.objective(frames[rows], latents, problem.generate(latents), fixed, constant=False)
                 if weight:
                     values = values + 0.5 * weight * (points - anchor[rows]).square().sum(1)
                 (gradients,) = torch.autograd.grad(values.sum(), points)
@@ -83,6 +90,18 @@ def solve_linear(frames: Tensor, problem: Problem, max_iter: int, tol: float) ->
         frames, components, problem.beta_loss, prior=_joint_prior(parts), max_iter=max_iter, tol=tol
     )
     return list(activations.split([len(part.components) for part in parts], dim=1)), n_iter
+
+
+def update_linear(
+    frames: Tensor, problem: Problem, latents: Sequence[Tensor], addend: Tensor, n_updates: int
+) -> list[Tensor]:
+    """Return the activations of each linear source after more updates, beside a part that is explained already."""
+    parts = [decoder.linear for decoder in problem.decoders if decoder.linear is not None]
+    components = torch.cat([part.components * gain for part, gain in zip(parts, problem.gains, strict=True)])
+    activations, prior = torch.cat(list(latents), dim=1), _joint_prior(parts)
+    for _ in range(n_updates):
+        activations = update_activations(frames, activations, components, problem.beta_loss, prior, addend)
+    return list(activations.split([len(part.components) for part in parts], dim=1))
 
 
 def _joint_prior(parts: Sequence[LinearPart]) -> GammaPrior | None:

@@ -89,7 +89,10 @@ class Problem:
     def encode_shares(self, frames: Tensor) -> Tensor:
         """Return what each decoder's own encoder makes of an equal share of the mixture, as free latents."""
         share = frames / len(self.decoders)
-        latents = [decoder.start(share / gain) for decoder, gain in zip(self.decoders, self.gains, strict=True)]
+        return self.join([d.start(share / gain) for d, gain in zip(self.decoders, self.gains, strict=True)])
+
+    def join(self, latents: Sequence[Tensor]) -> Tensor:
+        """Return free latents side by side for the latents of each source."""
         return torch.cat([_to_free(d, h) for d, h in zip(self.decoders, latents, strict=True)], dim=1)
 
     def split(self, points: Tensor) -> list[Tensor]:
@@ -98,10 +101,20 @@ class Problem:
         return [_from_free(decoder, part) for decoder, part in zip(self.decoders, parts, strict=True)]
 
     def objective(
-        self, frames: Tensor, latents: Sequence[Tensor], generated: Sequence[Tensor], *, constant: bool = True
+        self,
+        frames: Tensor,
+        latents: Sequence[Tensor],
+        generated: Sequence[Tensor],
+        addend: Tensor | None = None,
+        *,
+        constant: bool = True,
     ) -> Tensor:
-        """Return the objective of each row, without the distance from the start."""
-        value = DIVERGENCES[self.beta_loss](frames, torch.stack(list(generated)).sum(0), constant=constant)
+        """Return the objective of each row, without the distance from the start.
+
+        An addend of shape (n_frames, n_bins) is added to what the sources generate.
+        """
+        everything = list(generated) if addend is None else [*generated, addend]
+        value = DIVERGENCES[self.beta_loss](frames, torch.stack(everything).sum(0), constant=constant)
         for decoder, h in zip(self.decoders, latents, strict=True):
             value = value + decoder.energy(h)
         if self.critic_weight and self.critic is not None:

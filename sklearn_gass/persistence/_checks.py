@@ -15,10 +15,10 @@ from sklearn_gass._validation import check_same_labels
 from sklearn_gass.critics import BaseCritic
 from sklearn_gass.engine import Decoder, Problem
 from sklearn_gass.networks import check_widths
-from sklearn_gass.persistence._classes import FITTED, has_fit
+from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
-from sklearn_gass.separation._fitting import unfrozen
-from sklearn_gass.source_models import BaseSourceModel, DAESourceModel, NMFSourceModel
+from sklearn_gass.separation._fitting import is_background, unfrozen
+from sklearn_gass.source_models import BackgroundModel, BaseSourceModel, DAESourceModel, NMFSourceModel
 from sklearn_gass.source_models._neural import BaseNeuralSourceModel
 from sklearn_gass.starts import BaseStart, RandomStart
 from sklearn_gass.stft import STFT
@@ -67,6 +67,8 @@ def _check_model(model: BaseSourceModel) -> None:
     _whole(model, "_n_features_out")
     if not (isinstance(model.scale_, float) and 0 < model.scale_ < np.inf):
         raise _wrong(model, "scale_")
+    if isinstance(model, BackgroundModel) and not hasattr(model, "components_"):
+        return
     n_kept = _array(model, "residuals_", (None, n_bins), np.float16).shape[0]
     _array(model, "residual_levels_", (n_kept,))
 
@@ -105,6 +107,21 @@ def _check_nmf(model: NMFSourceModel) -> None:
             _array(model, name, (k,), dtype, low=np.finfo(dtype).smallest_subnormal)
 
 
+def _check_background(model: BackgroundModel) -> None:
+    if model._n_features_out != model.n_components:
+        raise _wrong(model, "_n_features_out")
+    learned = ALSO_FITTED[BackgroundModel]
+    missing = sorted(learned - set(vars(model)))
+    if len(missing) == len(learned):
+        return
+    if missing:
+        raise ValueError(f"its BackgroundModel lacks the attribute {missing[0]!r}")
+    k, n_bins = model.n_components, model.n_features_in_
+    dtype = _array(model, "components_", (k, n_bins), low=0).dtype
+    _array(model, "activations_", (None, k), dtype, low=0)
+    _array(model, "examples_", (None, n_bins), dtype, low=0)
+
+
 def _check_learner(learner: MixtureLearner) -> None:
     """Check what needs no knowledge of the sources."""
     _check_widths(learner, "hidden_layer_sizes")
@@ -134,9 +151,11 @@ def _check_separator(separator: SupervisedSeparator) -> None:
             raise _wrong(separator, "source_models_")
     if isinstance(separator.source_model, list):
         check_same_labels([str(label) for label in separator.classes_], separator._listed_labels())
-    decoders = [Decoder(_no_function, _no_function, unfrozen(m)._n_features_out, m.scale_) for m in models]
+    separator._background_label()
+    known = [unfrozen(model) for model in models if not is_background(model)]
+    decoders = [Decoder(_no_function, _no_function, model._n_features_out, model.scale_) for model in known]
     problem = Problem(decoders, separator._objective_loss(models), n_bins)
-    is_linear = all(isinstance(unfrozen(model), NMFSourceModel) for model in models)
+    is_linear = all(isinstance(model, NMFSourceModel) for model in known)
     for name, base in (("start_", BaseStart), ("critic_", BaseCritic)):
         part = getattr(separator, name)
         if part is None and (name == "critic_" or is_linear):
@@ -191,6 +210,7 @@ def _check_search(search: SupervisedSeparatorCV) -> None:
 
 
 _CHECKS: dict[Any, Any] = {
+    BackgroundModel: _check_background,
     BaseSourceModel: _check_model,
     BaseNeuralSourceModel: _check_neural,
     DAESourceModel: _check_dae,

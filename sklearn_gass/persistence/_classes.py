@@ -21,6 +21,7 @@ from sklearn_gass.critics import MixtureCritic, SourceCritic
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
 from sklearn_gass.source_models import (
+    BackgroundModel,
     BaseSourceModel,
     DAESourceModel,
     GANSourceModel,
@@ -47,6 +48,7 @@ _SEARCH = {"best_params_", "best_score_", "best_index_", "cv_results_", "multime
 
 FITTED: dict[type, set[str]] = {
     AudioSeparator: {"classes_", "separator_", "stft_"},
+    BackgroundModel: {"n_features_in_", "n_iter_", "scale_", "_n_features_out"},
     DAESourceModel: _NETWORKS | {"latent_mean_", "latent_covariance_"},
     FrozenEstimator: set(),
     GANSourceModel: _ADVERSARIAL,
@@ -64,7 +66,10 @@ FITTED: dict[type, set[str]] = {
 }
 """Estimators, and the attributes that a fitted one has."""
 
-ALSO_FITTED = {NMFSourceModel: {"prior_shape_", "prior_rate_"}}
+ALSO_FITTED: dict[type, set[str]] = {
+    BackgroundModel: {"components_", "examples_", "activations_", "residuals_", "residual_levels_"},
+    NMFSourceModel: {"prior_shape_", "prior_rate_"},
+}
 """Attributes that a fitted one may have."""
 
 ESTIMATORS = {cls.__name__: cls for cls in FITTED}

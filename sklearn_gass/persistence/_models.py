@@ -222,7 +222,8 @@ def _summary(estimator: Any) -> dict[str, Any]:
 
 
 def _source(label: Any, model: Any, hop: float | None) -> dict[str, Any]:
-    n_frames = len(model.activations_) if hasattr(model, "activations_") else len(model.residuals_)
+    # a background may have been fitted without any
+    n_frames = len(model.activations_) if hasattr(model, "activations_") else len(getattr(model, "residuals_", ()))
     known = n_frames < N_KEPT or hasattr(model, "activations_")  # otherwise these are a part of the frames
     return {
         "label": label,

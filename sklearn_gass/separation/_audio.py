@@ -27,6 +27,7 @@ from sklearn_gass._validation import (
 from sklearn_gass.progress import printing
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._blockwise import clean_frames, separate_pieces
+from sklearn_gass.separation._composition import take_sources
 from sklearn_gass.separation._owner import SeparatorOwner
 from sklearn_gass.separation._parameters import nested_now
 from sklearn_gass.separation._separation import Separation
@@ -47,8 +48,11 @@ class AudioSeparator(SeparatorOwner):
 
     Long mixtures are worked on in blocks of frames, so that memory beyond that of the waveforms themselves does not
     grow with their length; `separate_blocks` does without an array of the whole result, too. The numbers are the same
-    to the last bit as those of all frames at once. Only a separator that couples frames (``smoothness``) gets them all
-    at once.
+    to the last bit as those of all frames at once. With a `BackgroundModel` blocks have about half a minute at 16 kHz,
+    and each goes on with what was learned of the background before.
+
+    Neighbouring frames of a recording are alike, so their latents are kept near each other unless the separator's
+    `smoothness` says otherwise.
 
     Parameters
     ----------
@@ -113,12 +117,14 @@ class AudioSeparator(SeparatorOwner):
 
         They must have been fitted on frames that an `AudioSeparator` with the same STFT and sample rate makes: those of
         its own ``separator_`` and ``separator_.source_models_``, or frames of recordings at unit standard deviation.
-        A list of models is put together by :meth:`SupervisedSeparator.from_fitted`, which trains a start and critics.
+        A list is put together by :meth:`SupervisedSeparator.from_fitted`, which trains a start and critics. So a source
+        is added to fitted ones, or left out, without training any source model again.
 
         Parameters
         ----------
-        separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted source model)
-            What separates the frames.
+        separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted model)
+            What separates the frames. In a list, a model is a source model; or an `AudioSeparator`, of which the source
+            with that label is taken, and with it STFT and sample rate; or an unfitted `BackgroundModel`.
         **params : dict
             Further constructor parameters, such as `stft` and `sample_rate`.
 
@@ -130,8 +136,23 @@ class AudioSeparator(SeparatorOwner):
         Raises
         ------
         ValueError
-            If frames of the STFT have another number of bins than those that were trained on.
+            If frames of the STFT have another number of bins than those that were trained on, an `AudioSeparator` has
+            no source of that label, or two of them have different STFTs or sample rates.
+
+        Examples
+        --------
+        >>> from sklearn_gass import AudioSeparator, BackgroundModel, NMFSourceModel, SupervisedSeparator
+        >>> from sklearn_gass.datasets import make_voices
+        >>> X, y = make_voices(3, n_utterances=2, duration=0.5, random_state=0, return_X_y=True)
+        >>> pair = AudioSeparator(SupervisedSeparator(NMFSourceModel(5))).fit(X[:4], y[:4])
+        >>> alone = SupervisedSeparator([("voice2", NMFSourceModel(5)), ("rest", BackgroundModel())])
+        >>> third = AudioSeparator(alone).fit(X[4:], y[4:])
+        >>> three = AudioSeparator.from_fitted([("voice0", pair), ("voice1", pair), ("voice2", third)])
+        >>> three.classes_.tolist()
+        ['voice0', 'voice1', 'voice2']
         """
+        if isinstance(separator, list):
+            separator, params = take_sources(separator, params)
         audio = cls(**params)
         audio._validate_params()
         seed = derive_seed(audio.random_state)
@@ -178,17 +199,18 @@ class AudioSeparator(SeparatorOwner):
         with all_or_nothing(self), printing(self.verbose):
             earlier = getattr(self, "separator_", None)
             waves, y = check_utterances(self, X, y, reset=True)
-            self.classes_, codes = check_labels(y, unit="utterances")
-            self.stft_ = STFT() if self.stft is None else clone(self.stft)
-            frames, sources, utterances = clean_frames(waves, codes, self.classes_, self.stft_, self.sample_rate)
             separator = clone(self._complete().separator)
+            labels, codes = check_labels(y, unit="utterances", fewest=getattr(separator, "_fewest_labels", 2))
+            self.stft_ = STFT() if self.stft is None else clone(self.stft)
+            frames, sources, utterances = clean_frames(waves, codes, labels, self.stft_, self.sample_rate)
             if self.random_state is not None:
                 seed_if_unseeded(separator, derive_seed(self.random_state))
             if isinstance(separator, SupervisedSeparator) and type(earlier) is type(separator):
                 vars(separator).update(learned(earlier))  # for its warm_start
             # a separator that searches splits frames by utterance
             groups = {"groups": utterances} if _takes_groups(separator) else {}
-            self.separator_ = separator.fit(frames, self.classes_[sources], **groups)
+            self.separator_ = separator.fit(frames, labels[sources], **groups)
+            self.classes_ = self.separator_.classes_
             self._remember_parameters()
         return self
 

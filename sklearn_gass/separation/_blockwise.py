@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from sklearn_gass._rumble import without_rumble
 from sklearn_gass.stft import STFT
+
+Block = tuple[NDArray[Any], NDArray[Any]]
+"""Magnitudes and phase of successive frames; of sources, magnitudes have one axis more."""
 
 
 def clean_frames(
@@ -65,9 +69,11 @@ def separate_pieces(
         for block in _blocks(mixture):
             yield np.stack([block / n_sources] * n_sources)
         return
+    if hasattr(separator, "for_recordings"):
+        separator = separator.for_recordings()
     n_frames, begin = stft.n_frames(mixture.size), 0
     blocks = stft.analyze_blocks(audible, block_frames(separator, n_frames), level=level)
-    separated = ((separator.separate(magnitudes), phase) for magnitudes, phase in blocks)
+    separated = separate_recording(separator, blocks)
     for piece in stft.synthesize_blocks(separated, mixture.size):
         end = begin + piece.shape[1]
         yield piece * level + (mixture[begin:end] - audible[begin:end]) / n_sources
@@ -75,14 +81,56 @@ def separate_pieces(
 
 
 def block_frames(separator: Any, n_frames: int) -> int:
-    """Return how many frames to separate at a time: whole batches of the separator, which then sees the same ones.
+    """Return how many frames to separate at a time: whole batches of the separator.
 
-    A separator that couples frames, or does not say that it does not, gets all of them.
+    A separator that does not say which frames a result depends on gets all of them. One that learns a background gets
+    enough at a time to learn from, and carries on with it.
     """
-    if getattr(separator, "couples_frames", True):
+    if getattr(separator, "has_background", False):
+        return min(n_frames, _BACKGROUND_FRAMES)
+    if not hasattr(separator, "n_neighbours"):
         return n_frames
+    fewest = -(-max(separator.n_neighbours, 1) // separator.batch_size)
     n_batches = _BLOCK_VALUES // (separator.n_features_in_ * separator.batch_size)
-    return min(n_frames, max(n_batches, 1) * separator.batch_size)
+    return min(n_frames, max(n_batches, fewest) * separator.batch_size)
+
+
+def separate_recording(separator: Any, blocks: Iterator[Block]) -> Iterator[Block]:
+    """Separate the blocks of one recording, each with what its frames need to know of the blocks around it.
+
+    Parameters
+    ----------
+    separator : SupervisedSeparator
+        Fitted separator of frames.
+    blocks : iterator of (magnitudes, phase)
+        Successive frames, each of shape (n_frames, n_bins).
+
+    Yields
+    ------
+    block : (ndarray of shape (n_sources, n_frames, n_bins), ndarray of shape (n_frames, n_bins))
+        Sources of a block, and its phase.
+    """
+    if getattr(separator, "has_background", False):
+        heard = None
+        for magnitudes, phase in blocks:
+            explanation = separator.explain(magnitudes, heard)
+            heard = explanation.background
+            yield explanation.separate(), phase
+        return
+    for magnitudes, own, phase in _with_neighbours(blocks, getattr(separator, "n_neighbours", 0)):
+        yield separator.separate(magnitudes)[:, own], phase
+
+
+def _with_neighbours(blocks: Iterator[Block], reach: int) -> Iterator[tuple[NDArray[Any], slice, NDArray[Any]]]:
+    """Yield magnitudes of each block with some frames before and after it, where its own ones are, and its phase."""
+    before, block = None, next(blocks)
+    for after in itertools.chain(blocks, [None]):
+        magnitudes, phase = block
+        first = [] if before is None else [before[len(before) - reach :]]
+        last = [] if after is None else [after[0][:reach]]
+        begin = sum(map(len, first))
+        yield np.concatenate([*first, magnitudes, *last]), slice(begin, begin + len(magnitudes)), phase
+        before, block = magnitudes, after
 
 
 def wave_level(wave: NDArray[np.floating]) -> float:
@@ -99,4 +147,5 @@ def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
     return (wave[begin : begin + _BLOCK_VALUES] for begin in range(0, wave.size, _BLOCK_VALUES))
 
 
+_BACKGROUND_FRAMES = 2048
 _BLOCK_VALUES = 550_000  # in frames of the default length at 16 kHz, a quarter of a minute

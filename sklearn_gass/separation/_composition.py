@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, check_memory
 
@@ -20,13 +23,14 @@ from sklearn_gass.separation._fitting import (
     fingerprint,
     fit_part,
     fit_within,
+    is_background,
     make_problem,
     order_without_labels,
     unfrozen,
 )
 from sklearn_gass.separation._parameters import leaves
 from sklearn_gass.source_models import NMFSourceModel, VAESourceModel
-from sklearn_gass.starts import STARTS
+from sklearn_gass.starts import STARTS, SourceStart
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +111,8 @@ class SeparatorComposition(BaseComposition):
         """Return an unfitted source model for each of `classes_`."""
         if not isinstance(self.source_model, list):
             model = VAESourceModel() if self.source_model is None else self.source_model
+            if is_background(model):
+                raise ValueError("A BackgroundModel needs a known source beside it: give a list of (label, model).")
             return [model] * len(self.classes_)
         check_same_labels([str(label) for label in self.classes_], self._listed_labels())
         models = dict(self.source_model)
@@ -126,6 +132,36 @@ class SeparatorComposition(BaseComposition):
             continued(model, earlier.get(label), self.warm_start)
         self._objective_loss(models)
         return models
+
+    def _background_label(self):
+        """Return the label of the source that is learned from mixtures, or None.
+
+        Raises
+        ------
+        ValueError
+            If there are several of them, or no known source beside it.
+        """
+        if not isinstance(self.source_model, list):
+            return None
+        labels = self._listed_labels()
+        found = [label for label, model in self.source_model if is_background(model)]
+        if len(found) > 1:
+            raise ValueError(f"A mixture has one background, but {found} have a BackgroundModel each.")
+        if len(found) == len(labels):
+            raise ValueError(f"The BackgroundModel of {found[0]!r} needs a known source beside it.")
+        return found[0] if found else None
+
+    @property
+    def _fewest_labels(self):
+        """Number of sources that need recordings at least."""
+        return 2 if self._background_label() is None else 1
+
+    def _with_background(self, labels):
+        """Return the labels of all sources for those that have recordings."""
+        background = self._background_label()
+        if background is None or background in map(str, labels):
+            return labels
+        return np.unique([*map(str, labels), background])
 
     @classmethod
     def from_fitted(cls, source_models, **params):
@@ -157,17 +193,20 @@ class SeparatorComposition(BaseComposition):
         labels = separator._listed_labels()
         if len(labels) < 2:
             raise ValueError(f"Separation needs two or more sources, got 1 class: {labels}.")
+        separator._background_label()
         order = np.argsort(labels)
         models = [separator.source_model[i][1] for i in order]
-        for model in models:
+        known = [model for model in models if not is_background(model)]
+        for model in known:
             check_is_fitted(model)
+        models = [model if _is_fitted(model) else clone(model).expect(known[0].n_features_in_) for model in models]
         names = [model.feature_names_in_ for model in models if hasattr(model, "feature_names_in_")]
         if len(names) == len(models) and all(np.array_equal(names[0], others) for others in names[1:]):
             separator.feature_names_in_ = names[0]
         separator.classes_ = np.asarray(labels)[order]
         seed = derive_seed(separator.random_state)
         # the whole spread of the posteriors: what learns from samples gains by variety
-        frames = [model.sample(_N_SAMPLES, seed, spread=1.0) for model in models]
+        frames = [None if is_background(m) else m.sample(_N_SAMPLES, seed, spread=1.0) for m in models]
         identity = separator._identity(frames, models)
         with printing(separator.verbose), own_checkpoint(separator, **identity) as file:
             tasks = divided(separator._part_costs(models, models[0].n_features_in_))
@@ -192,7 +231,7 @@ class SeparatorComposition(BaseComposition):
         """Return about how many milliseconds the training of each source model takes, by its name."""
         costs = {f"source {label}": 0.0 for label in self.classes_}
         for name, model, own in zip(costs, models, frames, strict=True):
-            if hasattr(model, "_training_cost") and not isinstance(model, FrozenEstimator):
+            if own is not None and hasattr(model, "_training_cost") and not isinstance(model, FrozenEstimator):
                 costs[name] = model._training_cost(*own.shape)
         return costs
 
@@ -220,13 +259,15 @@ class SeparatorComposition(BaseComposition):
         self.source_models_, self.n_features_in_ = models, models[0].n_features_in_
         self.n_iter_ = max(model.n_iter_ for model in models)
         self.start_ = self.critic_ = None
-        order = order_without_labels(models)
+        order = self._known_in_order()
         trained_on = [models[i] for i in order], [frames[i] for i in order], self._objective_loss(models), self.device
         if not make_problem(trained_on[0], trained_on[2], torch.float32, self.device).is_linear:
             fit = check_memory(self.memory).cache(fit_part)
             seeds = {"start": seed, "critic": derive_seed(seed)}
             given = {name: getattr(self, name) for name in _PARTS if getattr(self, name) is not None}
             parts = {name: self._make_part(name, value, seeds[name]) for name, value in given.items()}
+            if len(order) == 1:  # beside a background, in mixtures that nobody can make for training
+                parts = {"start": SourceStart()}
             for name, part in parts.items():
                 continued(part, earlier[name], self.warm_start)
                 if announce and (n_steps := getattr(part, "max_iter", 0)):
@@ -237,6 +278,11 @@ class SeparatorComposition(BaseComposition):
                 self.critic_ = fit_within(tasks["critic"], Part(file, "critic"), fit, *arguments)
         self._remember_parameters()
 
+    def _known_in_order(self):
+        """Return the places of the known sources, in an order that labels have no part in."""
+        known = [i for i, model in enumerate(self.source_models_) if not is_background(model)]
+        return [known[i] for i in order_without_labels([self.source_models_[i] for i in known])]
+
     def _objective_loss(self, models):
         losses = {model.beta_loss for model in models}
         if self.beta_loss is None and len(losses) > 1:
@@ -244,3 +290,55 @@ class SeparatorComposition(BaseComposition):
                 f"The source models have different losses {sorted(losses)}: set beta_loss of the separator."
             )
         return self.beta_loss or losses.pop()
+
+
+def take_sources(items, params):
+    """Replace separators of waveforms in a list of (label, fitted model) by their source models of these labels.
+
+    Parameters
+    ----------
+    items : list of (label, source model or AudioSeparator)
+        What is to be put together.
+    params : dict
+        Parameters that were given for the whole.
+
+    Returns
+    -------
+    models : list of (label, source model)
+        With source models only.
+    params : dict
+        Parameters, with the STFT and sample rate that the separators share unless others were given.
+
+    Raises
+    ------
+    ValueError
+        If a separator has no such source, or separators have different STFTs or sample rates.
+    """
+    models: list[Any] = []
+    shared: dict[str, Any] = {}
+    for item in items:
+        if not (isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "separate_blocks")):
+            models.append(item)
+            continue
+        label, owner = item
+        check_is_fitted(owner)
+        inner = owner
+        while hasattr(inner, "separator_"):
+            inner = inner.separator_
+        labels = list(map(str, owner.classes_))
+        if label not in labels:
+            raise ValueError(f"The AudioSeparator for {label!r} has no such source; it has {labels}.")
+        models.append((label, inner.source_models_[labels.index(label)]))
+        audio = {"stft": owner.stft_, "sample_rate": owner.sample_rate}
+        if shared and joblib.hash(shared) != joblib.hash(audio):
+            raise ValueError("Separators to be put together must have the same STFT and sample rate.")
+        shared = audio
+    return models, {**shared, **params}
+
+
+def _is_fitted(model):
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        return False
+    return True

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_gass.engine import Background
 from sklearn_gass.masks import ratio_masks
 
 
@@ -37,6 +38,9 @@ class Explanation:
         Exponent of the masks unless another one is asked for.
     mask : callable or None
         From estimates and exponent to masks; ``None`` means :func:`sklearn_gass.masks.ratio_masks`.
+    background : Background or None
+        What was learned of a background from the mixture: its templates, and frames to remember them by. ``None``
+        without a `BackgroundModel`.
     """
 
     mixture: NDArray[np.floating]
@@ -47,6 +51,7 @@ class Explanation:
     n_iter: int
     mask_exponent: float = 2.0
     mask: Callable[[NDArray[np.floating], float], NDArray[np.floating]] | None = None
+    background: Background | None = None
 
     def masks(self, exponent: float | None = None) -> NDArray[np.floating]:
         """Return the mask of each source.

@@ -62,9 +62,16 @@ def continued(new: Any, earlier: Any, warm_start: bool) -> Any:
     return new.set_params(warm_start=True)
 
 
-def fit_model(model: Any, frames: NDArray[Any]) -> Any:
-    """Fit one source model."""
+def fit_model(model: Any, frames: NDArray[Any] | None, n_bins: int) -> Any:
+    """Fit one source model; without frames, get it ready to learn from mixtures alone."""
+    if frames is None:
+        return model.expect(n_bins)
     return model.fit(frames, None)  # FrozenEstimator insists on y
+
+
+def is_background(model: Any) -> bool:
+    """Tell whether a source model is learned from each mixture, rather than from recordings."""
+    return bool(getattr(model, "learns_from_mixture", False))
 
 
 def fit_part(

@@ -23,17 +23,18 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.critics import CRITICS, BaseCritic
 from sklearn_gass.divergences import DIVERGENCES
-from sklearn_gass.engine import infer
+from sklearn_gass.engine import SMOOTHING_SWEEPS, infer, infer_with_background
 from sklearn_gass.networks import check_device
 from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation._base import BaseFrameSeparator
 from sklearn_gass.separation._composition import CONTRACT, SeparatorComposition
 from sklearn_gass.separation._explanation import Explanation
-from sklearn_gass.separation._fitting import fit_model, fit_within, make_problem, order_without_labels
+from sklearn_gass.separation._fitting import fit_model, fit_within, is_background, make_problem
 from sklearn_gass.separation._parameters import changed_copy
 from sklearn_gass.starts import STARTS, BaseStart
 
 _INFERENCE = {"solver", "max_iter", "tol", "n_init", "smoothness", "batch_size"}
+_SMOOTHNESS_OF_RECORDINGS = 40.0
 _ACTING = {"critic_weight", "mask_exponent", "mask", "start_weight", "device"} | _INFERENCE
 
 
@@ -82,9 +83,11 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         The optimisation of a frame ends when steps improve it by less than this, relatively.
     n_init : int, default=1
         Runs, all but the first from disturbed starts; each frame keeps the one with the lowest objective.
-    smoothness : float, default=0.0
+    smoothness : float or None, default=None
         Weight of half the squared distance of the latents from those of the frames before and after. If not 0, frames
-        must follow each other in time, and no longer are separated independently. Linear models alone have none.
+        must follow each other in time, and no longer are separated independently. ``None`` is 40 in an
+        `AudioSeparator`, which knows recordings, and 0 otherwise and beside a `BackgroundModel`. Linear models alone
+        have none.
     batch_size : int, default=1024
         Frames optimised at a time. Bounds memory; results do not depend on it.
     memory : str, joblib.Memory or None, default=None
@@ -161,7 +164,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "smoothness": [Interval(Real, 0, None, closed="left")],
+        "smoothness": [Interval(Real, 0, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
@@ -187,7 +190,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         max_iter=100,
         tol=1e-3,
         n_init=1,
-        smoothness=0.0,
+        smoothness=None,
         batch_size=1024,
         memory=None,
         n_jobs=None,
@@ -249,10 +252,12 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         with all_or_nothing(self), printing(self.verbose):
             earlier = self._models_by_label()
             X, y = check_frames(self, X, y, reset=True)
-            self.classes_, codes = check_labels(y)
+            labels, codes = check_labels(y, fewest=self._fewest_labels)
+            self.classes_ = self._with_background(labels)
             check_device(self.device)
             models = self._new_models(earlier)
-            frames = [X[codes == code] for code in range(len(models))]
+            names = list(map(str, labels))
+            frames = [X[codes == names.index(str(c))] if str(c) in names else None for c in self.classes_]
             with own_checkpoint(self, **self._identity([X, y], models)) as file:
                 seed = agreed_seed(self.random_state, derive_seed)
                 sources = self._source_costs(models, frames)
@@ -266,19 +271,23 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         """Return the fitted source models."""
         cached = check_memory(self.memory).cache(fit_model)
         jobs = (
-            delayed(fit_within)(task, Part(file, f"source {i}"), cached, model, own)
+            delayed(fit_within)(task, Part(file, f"source {i}"), cached, model, own, self.n_features_in_)
             for i, (task, model, own) in enumerate(zip(tasks, models, frames, strict=True))
         )
         # one file cannot be written by several processes
         return Parallel(n_jobs=self.n_jobs, require=None if file is None else "sharedmem")(jobs)
 
-    def explain(self, X):
+    def explain(self, X, heard=None):
         """Explain the frames of a mixture as sums of generated frames, before any mask.
 
         Parameters
         ----------
         X : array-like of shape (n_frames, n_bins)
-            Magnitude frames of a mixture, in the unit of the training frames.
+            Magnitude frames of a mixture, in the unit of the training frames. With a `BackgroundModel`, frames of one
+            recording in their order in time.
+        heard : Background or None, default=None
+            What was learned of the background in an earlier part of the same recording: the attribute `background` of
+            its explanation. Only with a `BackgroundModel`, which then goes on from there.
 
         Returns
         -------
@@ -293,15 +302,16 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         check_is_fitted(self)
         X = check_frames(self, X, reset=False)
         self._changes()
-        order = order_without_labels(self.source_models_)
+        order = self._known_in_order()
         models, frames = [self.source_models_[i] for i in order], torch.tensor(X, device=check_device(self.device))
-        problem = make_problem(models, self._objective_loss(models), frames.dtype, self.device)
+        problem = make_problem(models, self._objective_loss(self.source_models_), frames.dtype, self.device)
         if self.start_ is not None:
             weight = self.start_weight if self.start_.is_anchor else 0.0
             problem = replace(problem, start=self.start_.freeze(problem), start_weight=weight)
         if self.critic_ is not None and self.critic_weight:
             problem = replace(problem, critic=self.critic_.freeze(problem), critic_weight=self.critic_weight)
-        found = infer(frames, problem, **{name: getattr(self, name) for name in _INFERENCE})
+        found = self._infer(frames, problem, heard)
+        order += [i for i in range(len(self.classes_)) if i not in order]  # the background comes last
         places = np.argsort(order)
         return Explanation(
             mixture=X,
@@ -312,12 +322,36 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             n_iter=found.n_iter,
             mask_exponent=self.mask_exponent,
             mask=self.mask,
+            background=getattr(found, "background", None),
         )
 
+    def _infer(self, frames, problem, heard):
+        """Run the engine, with the background of an earlier part of the recording if there is one."""
+        settings = {name: getattr(self, name) for name in _INFERENCE} | {"smoothness": self.smoothness or 0.0}
+        unknown = [model for model in self.source_models_ if is_background(model)]
+        if not unknown:
+            return infer(frames, problem, **settings)
+        del settings["n_init"]
+        if heard is None:
+            known = [self.source_models_[i] for i in self._known_in_order()]
+            heard = unknown[0].background(known, frames.dtype, self.device)
+        return infer_with_background(frames, problem, heard, **settings)
+
+    def for_recordings(self):
+        """Return the separator for frames that follow each other in a recording: with its own default smoothness."""
+        smooth = self.smoothness is None and not self.has_background
+        return changed_copy(self, {"smoothness": _SMOOTHNESS_OF_RECORDINGS} if smooth else {})
+
     @property
-    def couples_frames(self):
-        """Whether the result of a frame depends on other frames, so that all of a recording must come at once."""
-        return self.smoothness > 0
+    def n_neighbours(self):
+        """Number of frames before and after a frame that its result depends on; all with a `BackgroundModel`."""
+        is_linear = getattr(self, "start_", None) is None  # and so has no latents to keep near each other
+        return SMOOTHING_SWEEPS if self.smoothness and not is_linear else 0
+
+    @property
+    def has_background(self):
+        """Whether one of the sources is learned from each mixture; its frames depend on each other."""
+        return any(is_background(model) for model in getattr(self, "source_models_", ()))
 
     def _acting(self):
         return _ACTING

@@ -55,6 +55,9 @@ class BaseSourceModel(
         "random_state": ["random_state"],
     }
 
+    learns_from_mixture = False
+    """Whether the model needs no recordings, since it is learned from each mixture itself."""
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn to generate frames like those of `X`.

@@ -189,14 +189,7 @@ class NMFSourceModel(BaseSourceModel):
                 torch.tensor(self.prior_shape_, dtype=dtype, device=device),
                 torch.tensor(self.prior_rate_, dtype=dtype, device=device),
             )
-        return Decoder(
-            generate=lambda activations: activations @ components,
-            start=lambda frames: solve_activations(frames, components, self.beta_loss, prior=prior, max_iter=20)[0],
-            n_components=len(components),
-            scale=self.scale_,
-            energy=prior.energy if prior is not None else no_energy,
-            linear=LinearPart(components, prior),
-        )
+        return linear_decoder(components, self.scale_, self.beta_loss, prior)
 
     def _draw_latents(self, n_samples, generator, spread):
         if self.prior is None:
@@ -204,6 +197,18 @@ class NMFSourceModel(BaseSourceModel):
             return torch.from_numpy(self.activations_[rows.numpy()])
         shape = torch.tensor(self.prior_shape_).expand(n_samples, -1)
         return torch._standard_gamma(shape, generator=generator) / torch.tensor(self.prior_rate_)
+
+
+def linear_decoder(components, scale, beta_loss, prior=None):
+    """Return the decoder of templates, a tensor of shape (n_components, n_bins), for magnitudes divided by a scale."""
+    return Decoder(
+        generate=lambda activations: activations @ components,
+        start=lambda frames: solve_activations(frames, components, beta_loss, prior=prior, max_iter=20)[0],
+        n_components=len(components),
+        scale=scale,
+        energy=prior.energy if prior is not None else no_energy,
+        linear=LinearPart(components, prior),
+    )
 
 
 def _fit_gamma(activations):

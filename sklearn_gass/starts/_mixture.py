@@ -152,4 +152,4 @@ class _EncoderTrainee(nn.Module):
 
 
 _LARGEST_GRADIENT = 0.1
-"""Norm of the gradient of the loss per bin to which larger ones are cut: most are, so that loud batches count no more."""
+"""Norm of the gradient per bin to which larger ones are cut. Most are, so that loud batches do not count more."""

@@ -1,0 +1,315 @@
+"""A source that nobody recorded: its templates are learned from the mixture."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+
+from sklearn_gass import (
+    STFT,
+    AudioSeparator,
+    BackgroundModel,
+    DAESourceModel,
+    GANSourceModel,
+    MixtureCritic,
+    MixtureStart,
+    NMFSourceModel,
+    SupervisedSeparator,
+    SupervisedSeparatorCV,
+    VAESourceModel,
+    WGANSourceModel,
+    load_model,
+    save_model,
+)
+from sklearn_gass.datasets import make_background, make_mixture, make_voices
+from sklearn_gass.engine import Background, Memory, Problem, infer_with_background
+from sklearn_gass.metrics import si_sdr
+
+LOSSES = ["kullback-leibler", "frobenius", "itakura-saito"]
+SMALL = {"n_components": 2, "hidden_layer_sizes": (8,), "max_iter": 2}
+NEURAL = [VAESourceModel(**SMALL), DAESourceModel(**SMALL), GANSourceModel(**SMALL), WGANSourceModel(**SMALL)]
+
+
+@pytest.fixture(scope="module")
+def known(rng_of_module):
+    """Frames of a known source, which has no sound in the upper half of the bins."""
+    templates = rng_of_module.gamma(0.5, 1, (3, 20)) * (np.arange(20) < 12)
+    return rng_of_module.gamma(1, 1, (60, 3)) @ templates + 1e-3
+
+
+@pytest.fixture(scope="module")
+def rng_of_module():
+    return np.random.default_rng(3)
+
+
+@pytest.fixture(scope="module")
+def unknown(rng_of_module):
+    """Frames of a steady background, mostly in the upper half of the bins."""
+    return rng_of_module.gamma(20, 1 / 20, (60, 20)) * (0.2 + (np.arange(20) >= 8))
+
+
+def separator(model, n_components=2, **params):
+    models = [("known", model), ("rest", BackgroundModel(n_components, beta_loss=model.beta_loss))]
+    return SupervisedSeparator(models, random_state=0, **params)
+
+
+def fitted(known, model=None, **params):
+    return separator(model or NMFSourceModel(3), **params).fit(known, ["known"] * len(known))
+
+
+class TestObjective:
+    @pytest.mark.parametrize("remembered", [False, True])
+    @pytest.mark.parametrize("beta_loss", LOSSES)
+    @pytest.mark.parametrize("model", [NMFSourceModel(3), NMFSourceModel(3, prior="gamma"), *NEURAL[::3]], ids=repr)
+    def test_no_turn_raises_it(self, model, beta_loss, remembered, known, unknown):
+        model = clone(model).set_params(beta_loss=beta_loss, random_state=0).fit(known)
+        frames = torch.tensor(known + unknown)
+        problem = Problem([model.decoder(torch.float64)], beta_loss, 20, torch.float64)
+        memory = Memory(torch.tensor(unknown[:9]), torch.zeros(9, 20, dtype=torch.float64)) if remembered else None
+        found = infer_with_background(frames, problem, Background(4, 6, memory=memory), tol=0.0)
+        values = np.asarray(found.objectives)
+        assert len(values) == 13
+        assert np.all(np.diff(values) <= 1e-9 * np.abs(values[:-1]))
+        assert values[-1] < values[0]
+
+    def test_it_is_that_of_the_latents_found(self, known, unknown):
+        explanation = fitted(known).explain(known + unknown)
+        estimate = explanation.estimates.sum(0)
+        divergence = (known + unknown) * np.log((known + unknown) / estimate) - (known + unknown) + estimate
+        scale = NMFSourceModel(3).fit(known).scale_
+        np.testing.assert_allclose(explanation.objective, divergence.sum(1) / scale, rtol=1e-6)
+
+
+class TestSeparation:
+    @pytest.mark.parametrize("beta_loss", LOSSES)
+    def test_the_known_source_comes_out(self, beta_loss, known, unknown):
+        estimate = fitted(known, NMFSourceModel(3, beta_loss=beta_loss)).separate(known + unknown)[0]
+        error = np.square(estimate - known).sum() / np.square(unknown).sum()
+        assert error < 0.5, "at least half of the background is gone"
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("model", [NMFSourceModel(3), *NEURAL], ids=repr)
+    def test_sources_sum_to_the_mixture(self, model, dtype, known, unknown):
+        mixture = (known + unknown).astype(dtype)
+        separated = fitted(known, model).transform(mixture)
+        assert separated.dtype == dtype
+        assert separated.shape == (60, 40)
+        np.testing.assert_allclose(separated[:, :20] + separated[:, 20:], mixture, rtol=1e-5)
+
+    def test_two_known_sources_and_one_unknown(self, known, unknown):
+        X, y = np.vstack([known, known[:, ::-1]]), ["b"] * 60 + ["c"] * 60
+        models = [("b", NEURAL[0]), ("a", BackgroundModel(2)), ("c", NMFSourceModel(2))]
+        cheap = {"start": MixtureStart((8,), max_iter=2), "critic": MixtureCritic((8,), max_iter=2)}
+        two = SupervisedSeparator(models, random_state=0, **cheap).fit(X, y)
+        assert two.classes_.tolist() == ["a", "b", "c"]
+        explanation = two.explain(known + unknown)
+        assert [h.shape[1] for h in explanation.latents] == [2, 2, 2]
+        np.testing.assert_allclose(explanation.separate().sum(0), known + unknown)
+
+    def test_labels_only_permute(self, known, unknown):
+        first = fitted(known).separate(known + unknown)
+        models = [("z", NMFSourceModel(3)), ("a", BackgroundModel(2))]
+        second = SupervisedSeparator(models, random_state=0).fit(known, ["z"] * 60).separate(known + unknown)
+        np.testing.assert_array_equal(first, second[::-1])
+
+    def test_louder_mixtures_are_separated_alike(self, known, unknown):
+        one = fitted(known, NEURAL[0])
+        other = fitted(8 * known, NEURAL[0])
+        np.testing.assert_allclose(
+            other.separate(8 * (known + unknown)), 8 * one.separate(known + unknown), rtol=1e-6, atol=1e-9
+        )
+
+    def test_it_says_the_same_every_time(self, known, unknown):
+        separator = fitted(known)
+        np.testing.assert_array_equal(separator.transform(known + unknown), separator.transform(known + unknown))
+
+    @pytest.mark.parametrize("model", [NMFSourceModel(3), NEURAL[0]], ids=repr)
+    @pytest.mark.parametrize("beta_loss", LOSSES)
+    def test_silence_stays_silence(self, beta_loss, model, known, unknown):
+        model = clone(model).set_params(beta_loss=beta_loss)
+        mixture = known + unknown
+        mixture[10:20] = 0
+        separated = fitted(known, model).transform(mixture)
+        assert np.isfinite(separated).all()
+        assert not separated[10:20].any()
+        assert not fitted(known, model).transform(np.zeros((3, 20))).any()
+
+    def test_one_frame(self, known):
+        np.testing.assert_allclose(fitted(known).separate(known[:1]).sum(0), known[:1])
+
+    @pytest.mark.parametrize("params", [{"solver": "rmsprop"}, {"smoothness": 5.0}, {"batch_size": 7}], ids=str)
+    def test_parameters_of_the_separator(self, params, known, unknown):
+        separated = fitted(known, NEURAL[0], **params).separate(known + unknown)
+        np.testing.assert_allclose(separated.sum(0), known + unknown)
+
+
+class TestExamples:
+    def test_recordings_of_the_background_are_used(self, known, unknown, rng):
+        mixture, order = known + unknown, rng.permutation(60)
+        X, y = np.vstack([known, unknown[order][:20]]), ["known"] * 60 + ["rest"] * 20
+        model = separator(NMFSourceModel(3)).fit(X, y)
+        assert model.source_models_[1].components_.shape == (2, 20)
+        assert np.square(model.separate(mixture)[0] - known).sum() < 0.5 * np.square(unknown).sum()
+
+    def test_templates_do_not_stay_as_they_were(self, known, unknown):
+        X, y = np.vstack([known, unknown[:20]]), ["known"] * 60 + ["rest"] * 20
+        model = separator(NMFSourceModel(3)).fit(X, y)
+        learned = model.explain(known + unknown).background.templates.numpy()
+        assert np.abs(learned - model.source_models_[1].components_).max() > 1e-3
+
+    def test_without_them_there_is_nothing_to_sample(self, known):
+        background = fitted(known).source_models_[1]
+        for use in (background.sample, lambda: background.transform(known), background.decoder):
+            with pytest.raises(ValueError, match="without recordings of the background"):
+                use()
+
+
+class TestBlocks:
+    def test_the_second_block_goes_on_with_the_first(self, known, unknown):
+        model = fitted(known)
+        separate = model.recording_separator()
+        separate(known[:50] + unknown[:50])
+        later = known[50:] + unknown[50:]
+        with_memory = np.square(separate(later)[0] - known[50:]).sum()
+        without = np.square(model.separate(later)[0] - known[50:]).sum()
+        assert with_memory < without
+
+    def test_recordings_do_not_hear_each_other(self, known, unknown):
+        model = fitted(known)
+        one, other = model.recording_separator(), model.recording_separator()
+        one(5 * unknown)
+        np.testing.assert_array_equal(other(known + unknown), model.separate(known + unknown))
+
+
+@pytest.fixture(scope="module")
+def audio():
+    """A separator of waveforms that knows one voice, the voice's next utterance, and a machine."""
+    voices = make_voices(1, n_utterances=5, duration=1.5, random_state=0)
+    models = [("anna", NMFSourceModel(20)), ("background", BackgroundModel())]
+    audio = AudioSeparator(SupervisedSeparator(models), random_state=0)
+    audio.fit(voices.utterances[:4], ["anna"] * 4)
+    machine = make_background("machine", duration=1.5, random_state=1)
+    return audio, *make_mixture([voices.utterances[4], machine])
+
+
+class TestWaveforms:
+    def test_a_voice_comes_out_of_a_machine(self, audio):
+        separator, mixture, references = audio
+        separation = separator.separate(mixture)
+        assert separation.labels.tolist() == ["anna", "background"]
+        assert si_sdr(references[:1], separation["anna"][None])[0] > si_sdr(references[:1], mixture[None])[0] + 3
+        np.testing.assert_allclose(separation.sources.sum(0), mixture, atol=1e-5)
+
+    def test_mixtures_of_one_call_do_not_depend_on_each_other(self, audio):
+        separator, mixture, _ = audio
+        X = np.stack([mixture, mixture[::-1], 0.1 * mixture])
+        together = separator.transform(X)
+        np.testing.assert_array_equal(together[[2, 0]], separator.transform(X[[2, 0]]))
+
+    def test_long_recordings_come_in_blocks(self, audio, monkeypatch):
+        separator, mixture, _ = audio
+        widths = []
+        explain = SupervisedSeparator.explain
+
+        def spy(self, X, heard=None):
+            widths.append((len(X), heard is not None))
+            return explain(self, X, heard)
+
+        monkeypatch.setattr(SupervisedSeparator, "explain", spy)
+        whole = separator.separate(np.tile(mixture, 25))
+        assert widths == [(2048, False), (297, True)]
+        assert whole.sources.shape == (2, 25 * mixture.size)
+
+    def test_files_keep_it(self, audio, tmp_path):
+        separator, mixture, _ = audio
+        save_model(separator, tmp_path / "model.safetensors")
+        loaded = load_model(tmp_path / "model.safetensors")
+        np.testing.assert_array_equal(loaded.separate(mixture).sources, separator.separate(mixture).sources)
+
+
+class TestFromFitted:
+    def test_a_background_beside_a_fitted_model(self, known, unknown):
+        model = NMFSourceModel(3, random_state=0).fit(known)
+        background = BackgroundModel(2, random_state=0)
+        made = SupervisedSeparator.from_fitted([("known", model), ("rest", background)], random_state=0)
+        assert not hasattr(background, "components_"), "what was given stays as it is"
+        assert np.square(made.separate(known + unknown)[0] - known).sum() < 0.5 * np.square(unknown).sum()
+
+    def test_known_models_must_be_fitted(self):
+        with pytest.raises(NotFittedError):
+            SupervisedSeparator.from_fitted([("known", NMFSourceModel(3)), ("rest", BackgroundModel(2))])
+
+
+class TestRefusals:
+    def test_two_backgrounds(self, known):
+        models = [("a", NMFSourceModel(2)), ("b", BackgroundModel(2)), ("c", BackgroundModel(2))]
+        with pytest.raises(ValueError, match=r"one background, but \['b', 'c'\]"):
+            SupervisedSeparator(models).fit(known, ["a"] * 60)
+
+    @pytest.mark.parametrize("models", [BackgroundModel(), [("a", BackgroundModel())]], ids=repr)
+    def test_no_known_source(self, models, known):
+        with pytest.raises(ValueError, match="needs a known source beside it"):
+            SupervisedSeparator(models).fit(known, ["a"] * 30 + ["b"] * 30)
+
+    def test_no_recordings_of_a_known_source(self, known):
+        with pytest.raises(ValueError, match="known"):
+            separator(NMFSourceModel(2)).fit(known, ["rest"] * 60)
+
+    def test_another_divergence(self, known):
+        models = [("a", NMFSourceModel(2, beta_loss="frobenius")), ("b", BackgroundModel(2))]
+        with pytest.raises(ValueError, match="different losses"):
+            SupervisedSeparator(models).fit(known, ["a"] * 60)
+
+    def test_a_search_needs_recordings_of_every_source(self, known):
+        search = SupervisedSeparatorCV(separator(NMFSourceModel(2)), cv=2)
+        with pytest.raises(ValueError, match="recordings"):
+            search.fit(known, ["known"] * 60)
+
+    def test_one_source_alone_hints_at_it(self, known):
+        with pytest.raises(ValueError, match=r"1 class.*BackgroundModel"):
+            SupervisedSeparator(NMFSourceModel(2)).fit(known, ["a"] * 60)
+
+    def test_of_other_recordings_for_a_model_that_is_frozen(self, known, unknown):
+        frozen = FrozenEstimator(BackgroundModel(2, random_state=0).fit(unknown))
+        made = SupervisedSeparator([("known", NMFSourceModel(3)), ("rest", frozen)], random_state=0)
+        separated = made.fit(known, ["known"] * 60).separate(known + unknown)
+        assert np.square(separated[0] - known).sum() < 0.5 * np.square(unknown).sum()
+
+
+class TestAddingSources:
+    @pytest.fixture(scope="class")
+    def parts(self):
+        """Three voices, a separator of the first two, one that knows the third, and one fitted on all."""
+        X, y = make_voices(3, n_utterances=3, duration=0.8, random_state=0, return_X_y=True)
+        model, stft = NMFSourceModel(4, random_state=0), STFT(n_fft=512)
+        pair = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X[:6], y[:6])
+        alone = SupervisedSeparator([("voice2", model), ("rest", BackgroundModel())])
+        third = AudioSeparator(alone, stft=stft, sample_rate=8000).fit(X[6:], y[6:])
+        every = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X, y)
+        return pair, third, every, X[0] + X[3] + X[6]
+
+    def test_a_third_source_is_added(self, parts):
+        pair, third, every, mixture = parts
+        three = AudioSeparator.from_fitted([("voice0", pair), ("voice2", third), ("voice1", pair)])
+        assert (three.stft_.n_fft, three.sample_rate) == (512, 8000)
+        np.testing.assert_array_equal(three.separate(mixture).sources, every.separate(mixture).sources)
+
+    def test_a_source_is_left_out(self, parts):
+        pair, _, every, mixture = parts
+        two = AudioSeparator.from_fitted([("voice0", every), ("voice1", every)])
+        np.testing.assert_array_equal(two.separate(mixture).sources, pair.separate(mixture).sources)
+
+    def test_the_rest_becomes_background(self, parts):
+        pair, _, _, mixture = parts
+        one = AudioSeparator.from_fitted([("voice0", pair), ("rest", BackgroundModel())])
+        assert one.separate(mixture).labels.tolist() == ["rest", "voice0"]
+
+    def test_other_settings_are_refused(self, parts):
+        pair, _, _, mixture = parts
+        faster = clone(pair).set_params(sample_rate=16000).fit([mixture, mixture[::-1]], ["a", "b"])
+        with pytest.raises(ValueError, match="same STFT and sample rate"):
+            AudioSeparator.from_fitted([("voice0", pair), ("a", faster)])
+        with pytest.raises(ValueError, match="no such source"):
+            AudioSeparator.from_fitted([("ben", pair), ("voice0", pair)])
