@@ -234,9 +234,7 @@ class TestRefusing:
 
     def test_a_folder_that_is_missing_before_training(self, tmp_path):
         model = clone(MODELS["VAE"]).set_params(checkpoint=tmp_path / "no" / "training")
-        with pytest.raises(
-            FileNotFoundError, match=r"checkpoint .*training: the folder .* does not exist"
-        ):
+        with pytest.raises(FileNotFoundError, match=r"checkpoint .*training: the folder .* does not exist"):
             model.fit(X)
 
     def test_a_full_disk_keeps_the_old_state(self, tmp_path, monkeypatch):
