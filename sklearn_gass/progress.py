@@ -221,6 +221,12 @@ class Task:
         self._reach(done)
         self._tell()
 
+    def catch_up(self) -> None:
+        """Tell that it is finished, unless that was told: it was worked on in another process."""
+        if self.done < 1:
+            with self:
+                pass
+
     def finish(self, **details: Any) -> None:
         """Keep what will be told at the end of this task."""
         self.details = details

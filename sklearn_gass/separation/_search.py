@@ -179,6 +179,9 @@ class SupervisedSeparatorCV(SeparatorOwner):
                 delayed(_train)(task, clone(separator), X, y, train)
                 for task, (train, _) in zip(tasks.values(), folds, strict=False)
             )
+            for name, task in tasks.items():
+                if name != "choice":
+                    task.catch_up()
             search = GridSearchCV(separator, grid, scoring=scorer, cv=folds, refit=self._choose, n_jobs=self.n_jobs)
             # scores every candidate, with what was trained above, and trains on everything
             with tasks["choice"], silence(), warnings.catch_warnings():  # scores may be infinite

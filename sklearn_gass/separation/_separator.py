@@ -275,7 +275,10 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             for i, (task, model, own) in enumerate(zip(tasks, models, frames, strict=True))
         )
         # one file cannot be written by several processes
-        return Parallel(n_jobs=self.n_jobs, require=None if file is None else "sharedmem")(jobs)
+        fitted = Parallel(n_jobs=self.n_jobs, require=None if file is None else "sharedmem")(jobs)
+        for task in tasks:
+            task.catch_up()
+        return fitted
 
     def explain(self, X, heard=None):
         """Explain the frames of a mixture as sums of generated frames, before any mask.
