@@ -176,6 +176,22 @@ class TestBlocks:
         without = np.square(model.separate(later)[0] - known[50:]).sum()
         assert with_memory < without
 
+    def test_silence_makes_it_forget_nothing(self, known, unknown):
+        mixture, model = known + unknown, fitted(known)
+        separate = model.recording_separator()
+        separate(np.zeros((20, 20)))
+        first = separate(mixture)
+        for _ in range(12):
+            assert not separate(np.zeros((2000, 20))).any()
+        again = separate(mixture)
+        assert np.square(again[0] - known).sum() < 1.5 * np.square(first[0] - known).sum()
+
+    def test_what_was_heard_of_no_background_is_refused(self, known, unknown):
+        heard = fitted(known).explain(unknown).background
+        model = SupervisedSeparator(NMFSourceModel(2)).fit(np.vstack([known, unknown]), ["a"] * 60 + ["b"] * 60)
+        with pytest.raises(ValueError, match="no source has a BackgroundModel"):
+            model.explain(known, heard)
+
     def test_recordings_do_not_hear_each_other(self, known, unknown):
         model = fitted(known)
         one, other = model.recording_separator(), model.recording_separator()

@@ -9,7 +9,7 @@ from sklearn_gass.datasets import make_background, make_mixture
 SYNTHETIC = ("noise", "machine", "rain", "melody", "transients")
 SPOKEN = ("babble", "voice")  # three other voices at once; one voice of the other sex
 BACKGROUNDS = (*SYNTHETIC, *SPOKEN)
-LEVELS = (-5.0, 0.0, 5.0)  # of the voice against the background, in dB
+LEVELS = (0.0, -5.0, 5.0)  # of the voice against the background, in dB
 
 
 def split(data, speaker):

@@ -3,8 +3,9 @@
 ``SKLEARN_GASS_DATA=path python benchmarks/background/run.py`` takes about ten minutes of one core. Each of the ten
 voices of the TIMIT sample is known by nine sentences; the tenth is mixed with seven backgrounds at three levels, and
 separated by a variational autoencoder and by NMF, each with a `BackgroundModel` of as many templates. All scores are
-improvements of the voice's SI-SDR over the mixture, in dB. The results are kept in ``results.json``, which
-``--report`` prints again. With ``noisereduce`` installed, its spectral gating is scored, too; it knows no voice.
+improvements of the voice's SI-SDR over the mixture, in dB. The results are kept in ``results.json`` as they come, so
+that a run can be interrupted: what is there is not scored again, and ``--report`` prints it. Delete the file after a
+change of the library. With ``noisereduce`` installed, its spectral gating is scored, too; it knows no voice.
 
 ``--templates 4 8 16 32`` compares numbers of templates at 0 dB instead.
 """
@@ -16,6 +17,7 @@ import importlib.util
 import json
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,25 +68,23 @@ def separators(data, speaker, n_templates):
     return made
 
 
-def run_speaker(data, speaker, n_templates, levels, rows):
-    """Add a row for each mixture and method."""
-    made = separators(data, speaker, n_templates)
+def run_speaker(data, speaker, n_templates, level):
+    """Return a row for each mixture of a voice at a level and each method."""
+    made, rows = separators(data, speaker, n_templates), []
     for kind in BACKGROUNDS:
-        for level in levels:
-            mixture, references = make_test(data, speaker, kind, level)
-            for (family, n), separator in made.items():
-                begin = time.process_time()
-                estimate = separator.separate(mixture)["voice"]
-                seconds = time.process_time() - begin
-                gain = improvement(estimate, mixture, references)
-                rows.append([speaker, kind, level, family, n, round(gain, 3), round(seconds, 3)])
-            if importlib.util.find_spec("noisereduce"):
-                import noisereduce
+        mixture, references = make_test(data, speaker, kind, level)
+        scored = {(BOUND, 0): (ideal_bound(mixture, references), 0.0)}
+        for method, separator in made.items():
+            begin = time.process_time()
+            estimate = separator.separate(mixture)["voice"]
+            scored[method] = improvement(estimate, mixture, references), time.process_time() - begin
+        if importlib.util.find_spec("noisereduce"):
+            import noisereduce
 
-                estimate = noisereduce.reduce_noise(y=mixture, sr=data.sample_rate)
-                rows.append([speaker, kind, level, GATING, 0, round(improvement(estimate, mixture, references), 3), 0])
-            bound = ideal_bound(mixture, references)
-            rows.append([speaker, kind, level, BOUND, 0, round(bound, 3), 0])
+            estimate = noisereduce.reduce_noise(y=mixture, sr=data.sample_rate)
+            scored[GATING, 0] = improvement(estimate, mixture, references), 0.0
+        rows += [[speaker, kind, level, *method, *map(partial(round, ndigits=3), s)] for method, s in scored.items()]
+    return rows
 
 
 def ideal_bound(mixture, references):
@@ -135,17 +135,24 @@ def main():
         report(json.loads(RESULTS.read_text(encoding="utf-8"))["rows"])
         return
     torch.set_num_threads(1)
-    data, rows = fetch_timit_sample(), []
+    data = fetch_timit_sample()
     n_templates = options.templates or [BackgroundModel().n_components]
-    for speaker in np.unique(data.speakers)[:: max(1, 10 // (options.speakers or 10))]:
-        run_speaker(data, speaker, n_templates, (0.0,) if options.templates else LEVELS, rows)
-        print(speaker, flush=True)
-    if not options.templates and not options.speakers:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True)
-        kept = {"commit": commit.stdout.strip(), "rows": rows}
-        lines = json.dumps(kept).replace("], [", "],\n [")
-        RESULTS.write_text(lines + "\n", encoding="utf-8")
+    rows = [] if options.templates or not RESULTS.exists() else json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]
+    for level in (0.0,) if options.templates else LEVELS:
+        for speaker in np.unique(data.speakers)[:: max(1, 10 // (options.speakers or 10))]:
+            if not any(row[0] == speaker and row[2] == level for row in rows):
+                rows += run_speaker(data, speaker, n_templates, level)
+                print(f"{speaker} {level:+g} dB", flush=True)
+                if not options.templates:
+                    keep(rows)
     report(rows)
+
+
+def keep(rows):
+    """Write results beside the commit that they are of."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True)
+    lines = json.dumps({"commit": commit.stdout.strip(), "rows": rows}).replace("], [", "],\n [")
+    RESULTS.write_text(lines + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ _STEPS = 12  # of the latents in a turn, by either method
 _UPDATES = 5  # of the background in a turn
 _EXCESS = 2.0  # factor on the quiet spectrum to begin with
 _REMEMBERED = 1000  # frames that the next part of a recording learns from, too
+_FAINT = 0.01  # level of a template, against the mean of all, that the next part begins with at least
 _QUIET = 0.3  # quantile over time that is quiet: what goes on while known sources pause
 _FLOOR = 1e-3  # of the first templates, in units of the problem
 
@@ -233,18 +234,26 @@ class _Search:
     def result(self, objectives: list[float], n_iter: int) -> JointInference:
         """Return where the search has come to."""
         problem, latents, unit = self.problem, self.problem.split(self.points), self.problem.unit
-        levels = self.activations.mean(0).clamp_min(torch.finfo(self.own.dtype).tiny ** 0.5)
-        templates, activations = self.templates * levels[:, None], self._own_activations() / levels
-        rows = torch.linspace(0, len(self.frames) - 1, min(len(self.frames), _REMEMBERED)).round().long()
-        memory = Memory(self.frames[rows] * unit, self.known[rows] * unit)
         return JointInference(
-            latents=[*latents, activations],
-            estimates=torch.stack([*problem.generate(latents), activations @ templates]) * unit,
+            latents=[*latents, self._own_activations()],
+            estimates=torch.stack([*problem.generate(latents), self._own_background()]) * unit,
             objective=self._objectives(),
             n_iter=n_iter,
-            background=dataclasses.replace(self.background, templates=templates * unit, memory=memory),
+            background=self._learned(),
             objectives=objectives,
         )
+
+    def _learned(self) -> Background:
+        """Return what the next part is to go on from; silence teaches nothing."""
+        audible = torch.nonzero(self.frames.sum(1))[:, 0]
+        if not len(audible):
+            return self.background
+        levels = self.activations[audible].mean(0)
+        levels = levels.clamp_min(float(_FAINT * levels.mean()))  # a template that is not heard now may be later
+        unit = self.problem.unit
+        rows = audible[torch.linspace(0, len(audible) - 1, min(len(audible), _REMEMBERED)).round().long()]
+        memory = Memory(self.frames[rows] * unit, self.known[rows] * unit)
+        return dataclasses.replace(self.background, templates=self.templates * levels[:, None] * unit, memory=memory)
 
     def _own_activations(self) -> Tensor:
         return self.activations[: len(self.own)]

@@ -49,7 +49,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
     ----------
     source_model : source model or list of (label, source model), default=None
         One model for all sources, cloned for each, or one for each source, named by the labels in `y`; ``None``
-        means ``VAESourceModel()``. Parameters nest: ``source_model__n_components`` for one model,
+        means ``VAESourceModel()``. One in a list may be a :class:`BackgroundModel`, whose label `y` need not have.
+        Parameters nest: ``source_model__n_components`` for one model,
         ``<label>__n_components`` for a list. Models inside ``sklearn.frozen.FrozenEstimator`` are used as they are.
     start : {"mixture", "source", "random"} or start, default="mixture"
         Where the optimisation of latents starts. A string stands for :class:`MixtureStart` (an encoder trained in `fit`
@@ -243,9 +244,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Raises
         ------
         ValueError
-            If `y` names fewer than two sources or others than the listed models, if `X` is no valid frame matrix, if
-            the models have different losses and `beta_loss` does not say which to take, or if the checkpoint is of
-            another training.
+            If `y` names fewer than two sources, or none but that of a `BackgroundModel`, or others than the listed
+            models, if `X` is no valid frame matrix, if the models have different losses and `beta_loss` does not say
+            which to take, or if the checkpoint is of another training.
         OSError
             If the checkpoint cannot be read or written.
         """
@@ -333,6 +334,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         settings = {name: getattr(self, name) for name in _INFERENCE} | {"smoothness": self.smoothness or 0.0}
         unknown = [model for model in self.source_models_ if is_background(model)]
         if not unknown:
+            if heard is not None:
+                raise ValueError("heard is what was learned of a background, but no source has a BackgroundModel.")
             return infer(frames, problem, **settings)
         del settings["n_init"]
         if heard is None:
