@@ -48,24 +48,20 @@ def folder_name(mixture: Path) -> str:
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """Yield a scratch folder whose files move to `folder` once the block has ended well.
+def unfinished(folder: Path) -> Iterator[Path]:
+    """Yield a scratch folder in `folder`, which goes with all that is left in it, whatever ends the block.
 
-    Otherwise nothing is left, neither a file nor a folder made for it, whatever ends the block.
+    So do folders that were made for it, unless something was written to them.
     """
     with signals.held():
         missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         try:
-            with _writing_to(folder):
+            with writing_to(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
             try:
-                with _writing_to(folder):
-                    with signals.let_through():
-                        yield scratch
-                    signals.check()
-                    for path in sorted(scratch.iterdir()):
-                        os.replace(path, folder / path.name)
+                with signals.let_through():
+                    yield scratch
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
         finally:
@@ -76,6 +72,30 @@ def staged(folder: Path) -> Iterator[Path]:
                     break
 
 
+def publish(scratch: Path, folder: Path) -> None:
+    """Move what is in a scratch folder to its final one, all of it or nothing."""
+    signals.check()
+    with signals.held(), writing_to(folder):
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(scratch, folder)
+            return
+        for path in sorted(scratch.iterdir()):
+            os.replace(path, folder / path.name)
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Yield a scratch folder whose files move to `folder` once the block has ended well.
+
+    Otherwise nothing is left, neither a file nor a folder made for it, whatever ends the block.
+    """
+    with unfinished(folder) as scratch:
+        with writing_to(folder):
+            yield scratch
+        publish(scratch, folder)
+
+
 def check_writable(folder: Path) -> None:
     """Fail before any long computation if results could not be written."""
     with staged(folder):
@@ -83,7 +103,8 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
-def _writing_to(folder: Path) -> Iterator[None]:
+def writing_to(folder: Path) -> Iterator[None]:
+    """Head errors of the operating system with the folder that results go to."""
     try:
         yield
     except OSError as error:

@@ -12,7 +12,8 @@ from sklearn_gass.cli._console import Console
 from sklearn_gass.cli._streams import visible
 from sklearn_gass.display import report_page, separation_html, spectrograms_png
 
-_PAGE = "index.html"
+PAGE = "index.html"
+PICTURE = "spectrogram.png"
 # By this mark results are told from recordings, which they must not be taken for
 _MARK = '<meta name="generator" content="sklearn-gass">'
 _MARK_WITHIN = 2000  # bytes from the page's beginning
@@ -40,7 +41,7 @@ def write_page(
     png = _draw(shown, sample_rate, console)
     listen = separation_html(shown, sample_rate, png=png or None)
     page = report_page(visible(title), {**(sections or {}), "Listen": listen}, lead=visible(lead), notes=notes)
-    contents = ({"spectrogram.png": png} if png else {}) | {_PAGE: page.replace("<head>", f"<head>{_MARK}", 1).encode()}
+    contents = ({PICTURE: png} if png else {}) | {PAGE: page.replace("<head>", f"<head>{_MARK}", 1).encode()}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return list(contents)
@@ -49,7 +50,7 @@ def write_page(
 def is_report(folder: Path) -> bool:
     """Tell whether a command has written results to a folder."""
     try:
-        with (folder / _PAGE).open("rb") as file:
+        with (folder / PAGE).open("rb") as file:
             return _MARK.encode() in file.read(_MARK_WITHIN)
     except OSError:
         return False

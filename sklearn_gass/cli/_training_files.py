@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sklearn_gass.audio_io import AUDIO_SUFFIXES
 from sklearn_gass.cli._console import CommandError, stated
@@ -98,6 +98,13 @@ class TrainingFiles:
         named = [f"{path} ({why}{f', {n} files' if n > 1 else ''})" for path, why, n in self.skipped[:_N_NAMED]]
         more = [f"and {len(self.skipped) - _N_NAMED} more"] if len(self.skipped) > _N_NAMED else []
         return f"Skipped{f' {count_files(n_files)}' if n_files else ''}: {', '.join([*named, *more])}."
+
+    def summary(self) -> dict[str, Any]:
+        """Return number of files by source, and what was skipped and why, for programs."""
+        skipped = [{"path": str(path), "reason": why, "n_files": n} for path, why, n in self.skipped]
+        unread = {skipped.path for skipped in self.skipped}
+        sources = {label: sum(file.path not in unread for file in files) for label, files in self.by_label.items()}
+        return {"n_files": sources, "skipped": skipped}
 
     def _skip(self, path: Path, why: str, n_files: int = 1) -> None:
         self.skipped.append(Skipped(path, why, n_files))

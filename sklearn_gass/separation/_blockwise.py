@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,12 @@ def clean_frames(
 
 
 def separate_pieces(
-    separator: Any, stft: STFT, mixture: NDArray[np.floating], sample_rate: int, n_sources: int
+    separator: Any,
+    stft: STFT,
+    mixture: NDArray[np.floating],
+    sample_rate: int,
+    n_sources: int,
+    channels: NDArray[np.floating] | None = None,
 ) -> Iterator[NDArray[np.floating]]:
     """Separate a waveform piece by piece.
 
@@ -53,25 +58,47 @@ def separate_pieces(
         Samples per second. What lies below 20 Hz is shared equally between the sources.
     n_sources : int
         Number of sources.
+    channels : ndarray of shape (n_channels, n_samples) or None, default=None
+        What to apply the masks of the mixture to, instead of the mixture itself.
 
     Yields
     ------
-    piece : ndarray of shape (n_sources, n)
-        Successive samples, which sum to the mixture.
+    piece : ndarray of shape (n_sources, n), or (n_sources, n_channels, n) with channels
+        Successive samples, which sum to the mixture or to the channels.
     """
+    whole = mixture if channels is None else channels
     audible = without_rumble(mixture, sample_rate)
     level = wave_level(audible) / math.sqrt(n_sources)
     if level == 0:
-        for block in _blocks(mixture):
+        for block in _blocks(whole):
             yield np.stack([block / n_sources] * n_sources)
         return
     n_frames, begin = stft.n_frames(mixture.size), 0
-    blocks = stft.analyze_blocks(audible, block_frames(separator, n_frames), level=level)
-    separated = ((separator.separate(magnitudes), phase) for magnitudes, phase in blocks)
-    for piece in stft.synthesize_blocks(separated, mixture.size):
-        end = begin + piece.shape[1]
-        yield piece * level + (mixture[begin:end] - audible[begin:end]) / n_sources
+    n_at_once = block_frames(separator, n_frames)
+    blocks = stft.analyze_blocks(audible, n_at_once, level=level)
+    separated = ((separator.separate(magnitudes), magnitudes, phase) for magnitudes, phase in blocks)
+    if channels is None:
+        spectra = ((sources, phase) for sources, _, phase in separated)
+    else:
+        audible = np.stack([without_rumble(channel, sample_rate) for channel in channels])
+        parts = [stft.analyze_blocks(channel, n_at_once, level=level) for channel in audible]
+        several = zip(*parts, strict=True)
+        spectra = (_masked(sources, mixed, n) for (sources, mixed, _), n in zip(separated, several, strict=True))
+    for piece in stft.synthesize_blocks(spectra, mixture.size):
+        end = begin + piece.shape[-1]
+        yield piece * level + (whole[..., begin:end] - audible[..., begin:end]) / n_sources
         begin = end
+
+
+def _masked(
+    sources: NDArray[np.floating], mixed: NDArray[np.floating], channels: Sequence[tuple[NDArray[Any], NDArray[Any]]]
+) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
+    """Return magnitudes and phase of shape (n_sources, n_channels, n_frames, n_bins) of all channels, masked alike."""
+    masks = np.divide(sources, mixed, out=np.full_like(sources, 1 / len(sources)), where=mixed > 0)
+    magnitudes = np.stack([magnitude for magnitude, _ in channels])
+    phase = np.stack([phase for _, phase in channels])
+    masked = masks[:, np.newaxis] * magnitudes
+    return masked, np.broadcast_to(phase, masked.shape)
 
 
 def block_frames(separator: Any, n_frames: int) -> int:
@@ -96,7 +123,7 @@ def wave_level(wave: NDArray[np.floating]) -> float:
 
 
 def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
-    return (wave[begin : begin + _BLOCK_VALUES] for begin in range(0, wave.size, _BLOCK_VALUES))
+    return (wave[..., begin : begin + _BLOCK_VALUES] for begin in range(0, wave.shape[-1], _BLOCK_VALUES))
 
 
 _BLOCK_VALUES = 550_000  # in frames of the default length at 16 kHz, a quarter of a minute
