@@ -14,14 +14,14 @@ def run(args: argparse.Namespace, console: Console) -> None:
     """Print sources, sizes, versions and card."""
     description = describe(args.model)
     console.report(description)
-    console.result(str(args.model), *text_table(_facts(description), [""])[1:])
+    console.result(str(args.model), *(f"  {name:<12}  {value}" for name, value in _facts(description).items()))
     rows = {str(source["label"]): _cells(source) for source in description["sources"]}
     console.result("", *text_table(rows, ["model", "frames", "seconds"]))
     if description["card"] is not None:
         console.result("", "Card", *_card_lines(description["card"]))
 
 
-def _facts(description: dict[str, Any]) -> dict[str, list[str]]:
+def _facts(description: dict[str, Any]) -> dict[str, str]:
     facts = {"class": description["class"], "size": f"{description['size']:,} bytes"}
     if description["sample_rate"] is not None:
         facts["sample rate"] = f"{description['sample_rate']} Hz"
@@ -29,8 +29,7 @@ def _facts(description: dict[str, Any]) -> dict[str, list[str]]:
     else:
         facts["frames"] = f"{description['n_bins']} bins"
     versions = ", ".join(f"{library} {version}" for library, version in description["versions"].items())
-    facts |= {"format": str(description["format"]), "written by": versions}
-    return {f"  {name}": [str(value)] for name, value in facts.items()}
+    return facts | {"format": str(description["format"]), "written by": versions}
 
 
 def _cells(source: dict[str, Any]) -> list[str]:

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sklearn_gass.cli._console import CommandError, stated
-from sklearn_gass.cli._outputs import folder_name
+from sklearn_gass.cli._outputs import folder_name, refuse_to_replace
 from sklearn_gass.cli._report import PAGE, PICTURE
 from sklearn_gass.cli._training_files import Skipped, TrainingFiles
-
-_N_NAMED = 3
 
 
 class Mixtures(NamedTuple):
@@ -83,20 +81,14 @@ def without_existing(
     CommandError
         If a file exists, unless its mixture is left out.
     """
-    left, in_the_way = {}, []
+    left = {
+        mixture: folder
+        for mixture, folder in folders.items()
+        if not (skip and all((folder / name).exists() for name in names))
+    }
     written = [*names, *([PICTURE, PAGE] if report else [])]
-    for mixture, folder in folders.items():
-        if skip and all((folder / name).exists() for name in names):
-            continue
-        in_the_way += [folder / name for name in written if (folder / name).exists()]
-        left[mixture] = folder
-    if in_the_way:
-        more = f" and {len(in_the_way) - _N_NAMED} more" if len(in_the_way) > _N_NAMED else ""
-        files = ", ".join(map(str, in_the_way[:_N_NAMED]))
-        advice = "" if skip else " leave them by --skip-existing,"
-        raise CommandError(
-            f"Results exist, {files}{more}: choose another --output,{advice} or replace them by --overwrite."
-        )
+    paths = (folder / name for folder in left.values() for name in written)
+    refuse_to_replace(paths, "" if skip else " leave them by --skip-existing,")
     return left
 
 

@@ -11,6 +11,9 @@ from typing import Any
 from sklearn_gass.cli import _values as values
 from sklearn_gass.cli._models import MODELS
 
+_WEIGHT = values.number_above(0, included=True, finite=True)
+_EXPONENT = values.number_above(0, included=False)
+
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``demo``."""
@@ -28,32 +31,9 @@ def add_demo(parser: argparse.ArgumentParser) -> None:
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``train``."""
     _add_sources(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        type=values.path,
-        required=True,
-        help="model file to write, by custom with the suffix .safetensors",
-    )
-    parser.add_argument(
-        "--model",
-        metavar="[LABEL=]MODEL",
-        nargs="+",
-        action=_ModelAction,
-        default=[],
-        help=f"source model, for all sources or for one: {', '.join(sorted(MODELS))} (default: vae)",
-    )
+    _add_model_file(parser, "model file to write, by custom with the suffix .safetensors", required=True)
+    _add_models(parser, "source model, for all sources or for one", "[LABEL=]MODEL")
     _add_training(parser)
-    parser.add_argument(
-        "--card",
-        metavar="KEY=TEXT",
-        type=values.card_entry,
-        action="append",
-        default=[],
-        help="what to keep in the file for those who get it, such as licence=CC0",
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace the model file if it exists")
 
 
 def add_separate(parser: argparse.ArgumentParser) -> None:
@@ -70,13 +50,13 @@ def add_separate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--critic-weight",
         metavar="W",
-        type=values.number_above(0, included=True, finite=True),
+        type=_WEIGHT,
         help="weight of the critics, which prefer estimates without leakage (default: the separator's)",
     )
     parser.add_argument(
         "--mask-exponent",
         metavar="P",
-        type=values.number_above(0, included=False),
+        type=_EXPONENT,
         help="power of the estimates in the masks (default: the separator's)",
     )
     parser.add_argument("--format", choices=["wav", "flac", "ogg"], default="wav", help="default: %(default)s")
@@ -114,6 +94,51 @@ def add_separate(parser: argparse.ArgumentParser) -> None:
     once.add_argument("--seed", metavar="N", type=values.seed, help="seed of all randomness (default: 0)")
 
 
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``search``."""
+    _add_sources(parser)
+    _add_model_file(parser, "model file to write the best separator to, trained on everything", required=False)
+    _add_models(parser, "source models to compare", "MODEL")
+    for name, text, default, number in (
+        ("critic-weights", "weights of the critics to try", [0.0, 1.0, 2.0, 5.0, 10.0], _WEIGHT),
+        ("mask-exponents", "powers of the estimates in the masks to try", [1.0, 2.0], _EXPONENT),
+    ):
+        shown = " ".join(f"{value:g}" for value in default)
+        parser.add_argument(
+            f"--{name}", metavar="W", type=number, nargs="+", default=default, help=f"{text} (default: {shown})"
+        )
+    parser.add_argument(
+        "--scoring",
+        choices=["sdr", "sir", "sar", "si_sdr"],
+        default="si_sdr",
+        help="what to choose by, in mixtures of held-out recordings (default: %(default)s)",
+    )
+    parser.add_argument("--folds", metavar="N", type=values.positive_int, help="folds (default: up to 3)")
+    parser.add_argument("--jobs", metavar="N", type=values.positive_int, help="folds trained at a time (default: 1)")
+    _add_training(parser)
+
+
+def add_info(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``info``."""
+    parser.add_argument("model", metavar="FILE", type=values.path, help="model file")
+
+
+def add_sample(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``sample``."""
+    parser.add_argument("model", metavar="FILE", type=values.path, help="model file")
+    _add_folder(parser, "samples")
+    parser.add_argument(
+        "--seconds",
+        metavar="S",
+        type=values.number_above(0, included=False, finite=True),
+        default=2.0,
+        help="length of the sound (default: %(default)g)",
+    )
+    _add_sample_rate(parser, "rate of the sound, for a file that holds a source model or a separator of frames")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    _add_seed(parser)
+
+
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``evaluate``."""
     for name, text in (("references", "true sources"), ("estimates", "separated sources, with the same labels")):
@@ -128,6 +153,30 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 def _add_folder(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=values.path, default=Path(default), help="default: %(default)s"
+    )
+
+
+def _add_model_file(parser: argparse.ArgumentParser, text: str, *, required: bool) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE", type=values.path, required=required, help=text)
+    parser.add_argument("--overwrite", action="store_true", help="replace the model file if it exists")
+    parser.add_argument(
+        "--card",
+        metavar="KEY=TEXT",
+        type=values.card_entry,
+        action="append",
+        default=[],
+        help="what to keep in the file for those who get it, such as licence=CC0; may be repeated",
+    )
+
+
+def _add_models(parser: argparse.ArgumentParser, text: str, metavar: str) -> None:
+    parser.add_argument(
+        "--model",
+        metavar=metavar,
+        nargs="+",
+        action=_ModelAction,
+        default=[],
+        help=f"{text}: {', '.join(sorted(MODELS))} (default: vae)",
     )
 
 
@@ -220,6 +269,9 @@ class _ModelAction(argparse.Action):
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("separate two voices, score and show the result", add_demo),
     "train": ("train on folders of clean recordings, write a model file", add_train),
+    "search": ("choose critic weight, mask exponent and model by cross-validation", add_search),
     "separate": ("separate files with a model file, or train and separate in one go", add_separate),
+    "info": ("say what a model file holds", add_info),
+    "sample": ("let source models draw frames, as a picture and as sound", add_sample),
     "evaluate": ("compare separated files with the true sources", add_evaluate),
 }

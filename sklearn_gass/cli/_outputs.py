@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sklearn_gass.cli._console import CommandError, reason
 from sklearn_gass.cli._signals import signals
 
 _NOT_IN_FILE_NAMES = set('/\\:*?"<>|')
+_N_NAMED = 3
 _LONGEST_NAME = 200  # bytes; file systems take 255, suffixes included
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}  # of Windows
 
@@ -37,6 +38,17 @@ def check_file_names(labels: Sequence[str]) -> None:
         if key in known:
             raise CommandError(f"The labels {known[key]!r} and {label!r} would be the same name of a file.")
         known[key] = label
+
+
+def refuse_to_replace(paths: Iterable[Path], alternative: str = "") -> None:
+    """Refuse paths that exist, with what else the user may ask for."""
+    taken = [path for path in paths if os.path.lexists(path)]
+    if taken:
+        more = f" and {len(taken) - _N_NAMED} more" if len(taken) > _N_NAMED else ""
+        raise CommandError(
+            f"Results exist, {', '.join(map(str, taken[:_N_NAMED]))}{more}: choose another --output,{alternative} or "
+            "replace them by --overwrite."
+        )
 
 
 def folder_name(mixture: Path) -> str:

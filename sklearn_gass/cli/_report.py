@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,9 @@ def write_page(
     lead: str,
     sections: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    draw: Callable[[], bytes] | None = None,
 ) -> list[str]:
-    """Write a picture and a page of waveforms with players.
+    """Write a picture, by default of their spectrograms, and a page of waveforms with players.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def write_page(
         Files written, the page last.
     """
     shown = {visible(name): wave for name, wave in shown.items()}
-    png = _draw(shown, sample_rate, console)
+    png = _drawn(draw or (lambda: spectrograms_png(shown, sample_rate)), console)
     listen = separation_html(shown, sample_rate, png=png or None)
     page = report_page(visible(title), {**(sections or {}), "Listen": listen}, lead=visible(lead), notes=notes)
     contents = ({PICTURE: png} if png else {}) | {PAGE: page.replace("<head>", f"<head>{_MARK}", 1).encode()}
@@ -56,9 +57,9 @@ def is_report(folder: Path) -> bool:
         return False
 
 
-def _draw(waves: Mapping[str, NDArray[np.floating]], sample_rate: int, console: Console) -> bytes:
+def _drawn(draw: Callable[[], bytes], console: Console) -> bytes:
     try:
-        return spectrograms_png(waves, sample_rate)
+        return draw()
     except ImportError as error:
         console.notice(f"No picture is written. {error}")
         return b""

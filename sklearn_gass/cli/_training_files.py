@@ -54,7 +54,7 @@ class TrainingFiles:
         Folders and files by label.
     mixtures : sequence of Path
         Files that will be separated.
-    output : Path
+    output : Path or None
         Folder that results go to.
 
     Attributes
@@ -70,11 +70,11 @@ class TrainingFiles:
         If a path is missing or has no sound file, or a file belongs to two sources.
     """
 
-    def __init__(self, sources: Mapping[str, Sequence[Path]], mixtures: Sequence[Path], output: Path) -> None:
+    def __init__(self, sources: Mapping[str, Sequence[Path]], mixtures: Sequence[Path], output: Path | None) -> None:
         self.by_label: dict[str, list[TrainingFile]] = {}
         self.skipped: list[Skipped] = []
         self._mixtures = {_identity(path) for path in mixtures}
-        self._output = _identity(output) if output.is_dir() else None
+        self._output = _identity(output) if output is not None and output.is_dir() else None
         self._label_of: dict[_Identity, str] = {}
         for label, paths in sources.items():
             with stated():
