@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from sklearn_gass import __version__
@@ -47,9 +48,10 @@ def _parser_class(console: Console) -> type[argparse.ArgumentParser]:
 def _complete(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks for completions; it sets this variable, and the process ends here."""
     if "_ARGCOMPLETE" in os.environ:
-        import argcomplete
+        with suppress(ImportError):
+            import argcomplete
 
-        argcomplete.autocomplete(parser)
+            argcomplete.autocomplete(parser)
 
 
 def _with_rest(args: argparse.Namespace, rest: list[str], parser: argparse.ArgumentParser) -> argparse.Namespace:

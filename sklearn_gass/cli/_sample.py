@@ -23,8 +23,8 @@ _PEAK = 0.9
 _N_STEPS = 60  # of Griffin-Lim; more are not heard
 _RANGE_DB = 80.0
 _NOTE = (
-    "Each frame is drawn independently of the others, so this is no speech or music: it shows which spectra a model "
-    "has learned. Griffin-Lim finds a phase for them."
+    "A model knows single frames and not how they follow each other, so this is no speech or music: it shows which "
+    "spectra were learned. Griffin-Lim finds a phase for them."
 )
 
 

@@ -14,8 +14,7 @@ from sklearn_gass.cli._report import is_report
 
 # Sound as people know it, though `load_audio` may not read it
 _SOUND_SUFFIXES = AUDIO_SUFFIXES | frozenset(
-    ".3gp .aac .ac3 .amr .ape .dff .dsf .dts .gsm .m4a .m4b .mka .mp2 .mp4 .mpc .pcm .ra .raw .shn .spx .tta "
-    ".voc .vox .webm .wma .wv".split()
+    ".ac3 .ape .dff .dsf .dts .gsm .mp2 .mpc .pcm .ra .raw .shn .spx .tta .voc .vox".split()
 )
 # Names in lower case; most others begin with a dot and are hidden
 _WASTEBASKETS = {
