@@ -170,7 +170,7 @@ def _add_model_file(parser: argparse.ArgumentParser, text: str, *, required: boo
 
 
 def _add_models(parser: argparse.ArgumentParser, text: str, metavar: str) -> None:
-    parser.add_argument(
+    option: Any = parser.add_argument(
         "--model",
         metavar=metavar,
         nargs="+",
@@ -178,6 +178,7 @@ def _add_models(parser: argparse.ArgumentParser, text: str, metavar: str) -> Non
         default=[],
         help=f"{text}: {', '.join(sorted(MODELS))} (default: vae)",
     )
+    option.completer = lambda **_: sorted(MODELS)
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:

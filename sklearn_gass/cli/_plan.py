@@ -89,7 +89,9 @@ def unique(pairs: Sequence[tuple[str, Any]], option: str) -> dict[str, Any]:
 def _apply(audio: AudioSeparator, name: str, value: Any) -> None:
     """Set one parameter of the separator of frames, or of the STFT."""
     known = _known(audio)
-    if name not in known:
+    part = name.partition("__")[0]
+    is_left_out = part in _PARTS and getattr(audio.separator, part) is None  # which the separator says better
+    if name not in known and not is_left_out:
         raise CommandError(f"--set: there is no parameter {name!r}. {_near(name, known)}")
     with stated(f"--set {name}"):
         if name.startswith("stft__"):
@@ -116,7 +118,6 @@ def _near(name: str, known: Sequence[str]) -> str:
 
 def _check(audio: AudioSeparator) -> None:
     """Refuse values out of range before files are read."""
-    audio._complete()
     for estimator in (audio, *audio.get_params().values()):
         if hasattr(estimator, "_validate_params"):
             estimator._validate_params()

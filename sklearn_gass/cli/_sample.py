@@ -41,15 +41,16 @@ def run(args: argparse.Namespace, console: Console) -> None:
     if not args.overwrite:
         refuse_to_replace([args.output / name for name in [*names.values(), PICTURE, PAGE]])
     check_writable(args.output)
-    n_samples = max(args.seconds * models.sample_rate, models.stft.n_fft)
-    n_frames = 1 + math.ceil(n_samples / models.stft.hop_samples)
+    n_samples = math.ceil(args.seconds * models.sample_rate)
+    # Griffin-Lim needs a whole frame
+    n_frames = 1 + math.ceil(max(n_samples, models.stft.n_fft) / models.stft.hop_samples)
     with console.progress(len(names) + 1) as begin:
         frames, waves = {}, {}
         for label, model in models.by_label.items():
             begin(f"Drawing {label}")
             with stated(label):
                 frames[label] = model.sample(n_frames, random_state=args.seed)
-            waves[label] = _sound(frames[label], models.stft, args.seed)
+            waves[label] = _sound(frames[label], models.stft, args.seed)[:n_samples]
         begin("Writing")
         gain = _PEAK / (max(float(np.abs(wave).max()) for wave in waves.values()) or 1.0)
         waves = {label: wave * gain for label, wave in waves.items()}
@@ -75,12 +76,11 @@ def run(args: argparse.Namespace, console: Console) -> None:
 
 def _load(path: Path, sample_rate: int | None) -> _Models:
     description = describe(path)
-    rate = description["sample_rate"]
-    if rate is None and sample_rate is None:
-        raise CommandError(
-            f"{path} holds a {description['class']}, whose sample rate is not known: give --sample-rate."
-        )
-    if rate is not None and sample_rate not in (None, rate):
+    rate = description["sample_rate"] or sample_rate
+    if rate is None:
+        kind = description["class"]
+        raise CommandError(f"{path} holds a {kind}, whose sample rate is not known: give --sample-rate.")
+    if sample_rate not in (None, rate):
         raise CommandError(f"{path} holds a model of {rate} Hz: leave --sample-rate out.")
     with stated():
         inner = load_model(path)
