@@ -187,8 +187,7 @@ class AudioSeparator(SeparatorOwner):
         mixture : array-like of shape (n_samples,)
             Waveform at the sample rate of the separator.
         sample_rate : int or None, default=None
-            Its rate in Hz, so that one of another rate is refused: ``separate(*load_audio(path))``. ``None`` checks
-            nothing.
+            Its rate in Hz; another one is refused, as in ``separate(*load_audio(path))``. ``None`` checks nothing.
 
         Returns
         -------
@@ -220,14 +219,12 @@ class AudioSeparator(SeparatorOwner):
         Returns
         -------
         pieces : iterator of ndarray of shape (n_sources, n), or (n_sources, n_channels, n) with channels
-            Successive samples of all sources, in the order of `classes_`. Put together they are what `separate` gives.
-            They sum to the mixture, or to the channels.
+            Successive samples of all sources, which sum to the mixture or the channels, as those of `separate` do.
 
         Raises
         ------
         ValueError
-            If the mixture is empty, not 1-D, complex or holds NaN, or has another sample rate, or if a channel is not
-            as long as it.
+            If the mixture is empty, not 1-D, complex, holds NaN or has another rate, or a channel is not as long.
 
         See Also
         --------

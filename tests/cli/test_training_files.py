@@ -145,7 +145,7 @@ def test_the_folder_for_results_is_no_training_data(folder):
     ("paths", "sentence"),
     [
         (["nowhere"], "The folder nowhere does not exist."),
-        (["a", "empty"], "The folder empty holds no sound files (.aif, .aifc, "),
+        (["a", "empty"], "The folder empty holds no sound files (.3gp, .aac, "),
         (["rubbish"], "Skipped 1 file: rubbish/.trashes (wastebasket)."),
         (["a", "a/pipe.wav"], "a/pipe.wav is neither a folder nor a regular file."),
         (["."], "would train both 'a' and 'b'."),
