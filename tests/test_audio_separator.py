@@ -19,6 +19,7 @@ from sklearn_gass import (
     SupervisedSeparator,
     VAESourceModel,
     load_audio,
+    save_audio,
 )
 from sklearn_gass.datasets import make_mixture, make_pair, speaker_pairs
 from sklearn_gass.metrics import si_sdr
@@ -477,3 +478,49 @@ class TestResult:
         page = separation._repr_html_()
         assert page.count("<audio") == 3
         assert all(name in page for name in ("mixture", "voice0", "voice1"))
+
+
+def test_a_wave_of_another_rate_is_refused_by_name(fitted, mixture):
+    named = "The mixture has 44100 Hz, but this separator was made for 16000 Hz: convert it by .*resample"
+    for method in (fitted.separate, fitted.separate_blocks):
+        with pytest.raises(ValueError, match=named):
+            method(mixture, 44100)
+        with pytest.raises(ValueError, match=named):
+            method(mixture, sample_rate=44100)
+    np.testing.assert_array_equal(fitted.separate(mixture, 16000).sources, fitted.separate(mixture).sources)
+
+
+def test_what_is_loaded_is_separated_with_its_rate(fitted, mixture, tmp_path):
+    save_audio(tmp_path / "mix.wav", mixture, 8000, subtype="FLOAT")
+    with pytest.raises(ValueError, match="The mixture has 8000 Hz"):
+        fitted.separate(*load_audio(tmp_path / "mix.wav"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_channels_get_the_masks_of_the_mixture(batched, mixture, dtype):
+    left = mixture.astype(dtype)
+    right = (0.5 * left[::-1] + 0.1 * np.random.default_rng(0).normal(size=left.size)).astype(dtype)
+    channels = np.stack([left, right, 0 * left])
+    mono = channels.mean(axis=0)
+    sources = np.concatenate(list(batched.separate_blocks(mono, channels=channels)), axis=-1)
+    assert sources.shape == (2, 3, mixture.size) and sources.dtype == dtype
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(sources.sum(axis=0), channels, atol=tolerance * np.abs(channels).max())
+    # masks are linear: the average of the channels' sources is the source of their average
+    separated = batched.separate(mono).sources
+    np.testing.assert_allclose(sources.mean(axis=1), separated, atol=tolerance * np.abs(mono).max())
+    alone = np.concatenate(list(batched.separate_blocks(mono, channels=mono[np.newaxis])), axis=-1)
+    np.testing.assert_allclose(alone[:, 0], separated, atol=tolerance * np.abs(mono).max())
+
+
+def test_channels_of_a_silent_mixture_are_shared(fitted, mixture):
+    channels = np.stack([mixture, -mixture])
+    sources = np.concatenate(list(fitted.separate_blocks(0 * mixture, channels=channels)), axis=-1)
+    np.testing.assert_array_equal(sources, np.stack([channels / 2, channels / 2]))
+
+
+def test_channels_must_fit_the_mixture(fitted, mixture):
+    with pytest.raises(ValueError, match="channels must have shape"):
+        fitted.separate_blocks(mixture, channels=[mixture[1:]])
+    with pytest.raises(ValueError, match="NaN"):
+        fitted.separate_blocks(mixture, channels=[mixture, np.nan * mixture])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import sklearn_gass
+from sklearn_gass.cli._options import COMMANDS
 
 PACKAGE = Path(sklearn_gass.__file__).parent
 
@@ -133,7 +134,18 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(program, needed):
     assert loaded & HEAVY == needed
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["separate", "--help"], ["--version"], ["separate"], ["magic"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        *([name, "--help"] for name in COMMANDS),
+        ["--version"],
+        ["separate"],
+        ["train", "-o", "x"],
+        ["magic"],
+    ],
+    ids=" ".join,
+)
 def test_help_and_wrong_usage_load_no_library(arguments):
     script = (
         "import sys\nfrom sklearn_gass.cli import main\n"
@@ -142,7 +154,7 @@ def test_help_and_wrong_usage_load_no_library(arguments):
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = result.stdout.splitlines()[-1].split()
     assert loaded[0] == "loaded" and "sklearn_gass.cli" in loaded
-    assert not {"numpy", "scipy", "sklearn", "torch", "joblib", "tqdm", *HEAVY} & set(loaded)
+    assert not {"numpy", "scipy", "sklearn", "torch", "joblib", "tqdm", "av", "argcomplete", *HEAVY} & set(loaded)
 
 
 def test_every_public_module_is_an_attribute_of_the_package():

@@ -69,6 +69,14 @@ class PartFile(io.RawIOBase):
         self._size = len(part.head) + part.end - part.begin
         self._position = 0
 
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move to a position, unless it lies before the first byte."""
         position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]

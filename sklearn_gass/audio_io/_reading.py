@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_gass.audio_io._containers import find_parts
+from sklearn_gass.audio_io._foreign import FOREIGN_SUFFIXES, decode_foreign, find_foreign, read_foreign_info
 from sklearn_gass.audio_io._parts import Part, PartFile, UnreadableError
 from sklearn_gass.audio_io._resampling import MAX_SAMPLE_RATE, check_sample_rate, resample
 from sklearn_gass.audio_io._sources import open_source
@@ -18,7 +19,7 @@ from sklearn_gass.audio_io._sources import open_source
 if TYPE_CHECKING:
     import soundfile
 
-AUDIO_SUFFIXES = frozenset(
+AUDIO_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
     ".aif .aifc .aiff .au .caf .flac .mp3 .nist .oga .ogg .opus .rf64 .snd .sph .w64 .wav .wave".split()
 )
 """Suffixes, in lower case, of files that :func:`load_audio` reads; the content tells the format, not the name."""
@@ -36,7 +37,7 @@ class AudioInfo(NamedTuple):
     n_channels : int
         Number of channels.
     subtype : str
-        Encoding as soundfile names it, such as "PCM_16", "PCM_24", "FLOAT" or "VORBIS".
+        Encoding as soundfile names it, such as "PCM_16", "PCM_24", "FLOAT" or "VORBIS", or as FFmpeg does, in capitals.
     """
 
     sample_rate: int
@@ -76,8 +77,12 @@ def audio_info(path: str | os.PathLike[str] | BinaryIO) -> AudioInfo:
     ...     audio_info(path)
     AudioInfo(sample_rate=8000, n_channels=1, subtype='PCM_16')
     """
-    with _opened(path) as file, _decoder(file, find_parts(file)[0]) as sound:
-        return AudioInfo(int(sound.samplerate), sound.channels, sound.subtype)
+    with _opened(path) as file:
+        foreign = find_foreign(file)
+        if foreign is not None:
+            return AudioInfo(*read_foreign_info(file, foreign))
+        with _decoder(file, find_parts(file)[0]) as sound:
+            return AudioInfo(int(sound.samplerate), sound.channels, sound.subtype)
 
 
 def load_audio(
@@ -90,7 +95,9 @@ def load_audio(
     """Read a sound file to its last sample.
 
     WAV, RF64, W64, AIFF, AU, CAF, FLAC, OGG (Vorbis, Opus and FLAC), MP3 and NIST SPHERE are read. The format is told
-    by the content, not by the name. Integer samples are divided by their full scale, 32768 for 16 bits.
+    by the content, not by the name. Integer samples are divided by their full scale, 32768 for 16 bits. With PyAV
+    (``pip install 'sklearn_gass[av]'``) so are AAC and others in MPEG-4 (.m4a), Opus in WebM, Windows Media, WavPack
+    and AMR.
 
     A file that is truncated or lacks a piece in its middle is refused. Recordings that were joined to one file are
     returned as one. Where the length in a header is a stand-in, as in files that were written into a pipe, the samples
@@ -149,7 +156,11 @@ def load_audio(
     if sample_rate is not None:
         check_sample_rate(sample_rate)
     with _opened(path) as file:
-        channels, rate = _decode(file, find_parts(file), dtype, mono)
+        foreign = find_foreign(file)
+        if foreign is None:
+            channels, rate = _decode(file, find_parts(file), dtype, mono)
+        else:
+            channels, rate = decode_foreign(file, foreign, dtype, mono)
     wave = channels[0] if mono else channels
     if sample_rate is None or sample_rate == rate:
         return wave, rate

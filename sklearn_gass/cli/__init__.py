@@ -1,4 +1,5 @@
-"""The command line ``sklearn-gass``: demo, separate, evaluate."""
+# PYTHON_ARGCOMPLETE_OK
+"""The command line ``sklearn-gass``: train, separate, and what goes with them."""
 
 from collections.abc import Sequence
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,16 +47,26 @@ class Console:
     ----------
     quiet : bool, default=False
         Whether to leave out notices and progress bars; results and errors are always printed.
+    as_json : bool, default=False
+        Whether results are for programs: what `report` is given goes to standard output, and nothing else.
     """
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet = quiet
+        self.as_json = as_json
         self._bar: Any = None
         self._failure: Exception | None = None
 
     def result(self, *lines: str) -> None:
-        """Print lines of what was asked for."""
-        self._without_bar(lambda: self._print(*lines))
+        """Print lines of what was asked for, unless programs are to read it."""
+        if not self.as_json:
+            self._without_bar(lambda: self._print(*lines))
+
+    def report(self, content: Mapping[str, Any]) -> None:
+        """Print results as JSON if that was asked for; numbers that JSON lacks become null."""
+        if self.as_json:
+            text = json.dumps(_finite(content), indent=2, allow_nan=False)
+            self._without_bar(lambda: self._print(*text.splitlines()))
 
     def notice(self, text: str) -> None:
         """Tell something worth knowing."""
@@ -149,6 +161,14 @@ class _NoticeHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._console.notice(record.getMessage())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def text_table(rows: Mapping[str, Sequence[str]], columns: Sequence[str]) -> list[str]:

@@ -87,6 +87,16 @@ def run(args: argparse.Namespace, console: Console) -> None:
     console.result(f"Wrote {len(paths)} files; open the last one in a browser:")
     for path in paths:
         console.result(f"  {path}")
+    seconds = {name: outcome.seconds for name, outcome in outcomes.items()}
+    console.report(
+        {
+            "speech": speech.description,
+            "unit": "dB",
+            "scores": scores,
+            "training_seconds": seconds,
+            "files": list(map(str, paths)),
+        }
+    )
 
 
 def _load(choice: str, seed: int, *, download: bool) -> _Speech:

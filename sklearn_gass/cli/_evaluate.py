@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -53,9 +51,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
     scores = score(_stack(references), _stack(estimates), _stack(mixture)[0] if mixture else None)
     by_source = {label: {name: float(values[i]) for name, values in scores.items()} for i, label in enumerate(labels)}
     means = {name: float(np.mean(values)) for name, values in scores.items()}
-    if args.json:
-        console.result(*_json(by_source, means).splitlines())
-        return
+    console.report({"unit": "dB", "sources": by_source, "mean": means})
     rows = {**by_source, "mean": means} if "mean" not in by_source else {**by_source, "mean of all": means}
     cells = {name: [_cell(value) for value in row.values()] for name, row in rows.items()}
     console.result(*text_table(cells, [_HEADINGS[name] for name in scores]))
@@ -109,11 +105,3 @@ def _cell(value: float) -> str:
 
 def _stack(recordings: Sequence[Recording]) -> NDArray[np.floating]:
     return np.stack([recording.wave for recording in recordings])
-
-
-def _json(by_source: dict[str, dict[str, float]], means: dict[str, float]) -> str:
-    def finite(row: dict[str, float]) -> dict[str, float | None]:
-        return {name: value if math.isfinite(value) else None for name, value in row.items()}
-
-    sources = {label: finite(row) for label, row in by_source.items()}
-    return json.dumps({"unit": "dB", "sources": sources, "mean": finite(means)}, indent=2)

@@ -23,7 +23,7 @@ def run_command(argv: Sequence[str] | None) -> int:
     except SystemExit as stop:
         unprinted = console.finish()
         raise SystemExit(stop.code or unprinted) from None
-    console.quiet = args.quiet
+    console.quiet, console.as_json = args.quiet, args.json
     status = max(_run(args, console), console.finish())
     signals.release()
     return status

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,16 @@ from sklearn_gass.cli._console import Console, stated
 _CANCELLED = 0.1
 
 
-class Recording(NamedTuple):
-    """One channel of sound and where it comes from.
+@dataclass(frozen=True)
+class SoundFile:
+    """What is worth telling about a file.
 
     Attributes
     ----------
     path : Path
         The file.
-    wave : ndarray of shape (n_samples,)
-        Its only channel, the average of its channels, or its loudest channel.
     sample_rate : int
-        Samples per second.
+        Samples per second, of the waveform that was made of it if that is another.
     n_channels : int
         Channels of the file.
     cancels : bool
@@ -35,10 +34,29 @@ class Recording(NamedTuple):
     """
 
     path: Path
-    wave: NDArray[np.floating]
     sample_rate: int
     n_channels: int
     cancels: bool
+
+    def alone(self) -> SoundFile:
+        """Return this without any waveform."""
+        return SoundFile(self.path, self.sample_rate, self.n_channels, self.cancels)
+
+
+@dataclass(frozen=True)
+class Recording(SoundFile):
+    """One channel of sound and where it comes from.
+
+    Attributes
+    ----------
+    wave : ndarray of shape (n_samples,)
+        Its only channel, the average of its channels, or its loudest channel.
+    channels : ndarray of shape (n_channels, n_samples)
+        All channels, or `wave` alone unless they were asked for.
+    """
+
+    wave: NDArray[np.floating]
+    channels: NDArray[np.floating]
 
     @property
     def seconds(self) -> float:
@@ -46,28 +64,44 @@ class Recording(NamedTuple):
         return self.wave.size / self.sample_rate
 
 
-def read_recording(path: Path, sample_rate: int | None = None) -> Recording:
-    """Read a sound file as one channel."""
+def read_recording(path: Path, sample_rate: int | None = None, *, keep_channels: bool = False) -> Recording:
+    """Read a sound file as one channel, beside which all of them may be kept."""
     with stated():
         channels, rate = load_audio(path, mono=False)
         wave, cancels = _one_channel(channels)
         new_rate = rate if sample_rate is None else sample_rate
-        return Recording(path, resample(wave, rate, new_rate), new_rate, len(channels), cancels)
+        wave = resample(wave, rate, new_rate)
+        kept = resample(channels, rate, new_rate) if keep_channels else wave[np.newaxis]
+        return Recording(path, new_rate, len(channels), cancels, wave, kept)
 
 
-def tell_channels(recordings: Sequence[Recording], console: Console) -> None:
-    """Tell which recordings had several channels, and what became of them."""
-    several = [recording for recording in recordings if recording.n_channels > 1]
-    _tell([recording for recording in several if not recording.cancels], "which were averaged", console)
-    cancelling = [recording for recording in several if recording.cancels]
+def tell_channels(files: Sequence[SoundFile], console: Console) -> None:
+    """Tell which files had several channels, and what became of them."""
+    several = [file for file in files if file.n_channels > 1]
+    _tell([file for file in several if not file.cancels], "which were averaged", console)
+    cancelling = [file for file in several if file.cancels]
     _tell(cancelling, "which cancel each other out when averaged: the loudest one was taken", console)
 
 
-def _tell(recordings: Sequence[Recording], what: str, console: Console) -> None:
-    if len(recordings) == 1:
-        console.notice(f"{recordings[0].path} has {recordings[0].n_channels} channels, {what}.")
-    elif recordings:
-        console.notice(f"{recordings[0].path} and {len(recordings) - 1} more have several channels, {what}.")
+def tell_rates(files: Sequence[SoundFile], sample_rate: int, console: Console) -> None:
+    """Tell which files have another sample rate than the separator, and what that loses."""
+    others = [file for file in files if file.sample_rate != sample_rate]
+    if not others:
+        return
+    loss = f", which loses all above {sample_rate / 2:g} Hz" if others[0].sample_rate > sample_rate else ""
+    first = f"{others[0].path} has {others[0].sample_rate} Hz"
+    if len(others) == 1:
+        console.notice(f"{first}: it is separated at {sample_rate} Hz and brought back{loss}.")
+    else:
+        more = f"and {len(others) - 1} more have other rates, too"
+        console.notice(f"{first}, {more}: they are separated at {sample_rate} Hz and brought back{loss}.")
+
+
+def _tell(files: Sequence[SoundFile], what: str, console: Console) -> None:
+    if len(files) == 1:
+        console.notice(f"{files[0].path} has {files[0].n_channels} channels, {what}.")
+    elif files:
+        console.notice(f"{files[0].path} and {len(files) - 1} more have several channels, {what}.")
 
 
 def _one_channel(channels: NDArray[np.floating]) -> tuple[NDArray[np.floating], bool]:

@@ -1,84 +1,113 @@
-"""``sklearn-gass separate``: train on clean recordings, separate files."""
+"""``sklearn-gass separate``: separate files with a model file, or train and separate in one go."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sklearn_gass.cli._console import CommandError, Console, stated
-from sklearn_gass.cli._models import SEPARATING, training_cost
-from sklearn_gass.cli._outputs import check_file_names, check_writable, folder_name, staged
-from sklearn_gass.cli._report import write_page
-from sklearn_gass.cli._sources import write_sources
-from sklearn_gass.cli._training import Trained, train
-from sklearn_gass.cli._training_files import TrainingFiles
+from sklearn_gass.cli._batch import Batch, Options, separate_all
+from sklearn_gass.cli._console import CommandError, Console
+from sklearn_gass.cli._mixtures import check_inputs_stay, find_mixtures, named_mixtures, without_existing
+from sklearn_gass.cli._model_files import load_separator
+from sklearn_gass.cli._models import SEPARATING
+from sklearn_gass.cli._outputs import check_file_names, check_writable
+from sklearn_gass.cli._plan import Plan
+from sklearn_gass.cli._recordings import read_recording, tell_channels, tell_rates
+from sklearn_gass.cli._sources import Trained
+from sklearn_gass.cli._training import group_by_label, read_training_set, train
+from sklearn_gass.cli._training_files import TrainingFiles, count_files
 
 
 def run(args: argparse.Namespace, console: Console) -> None:
-    """Train, separate every mixture, and write a folder for each."""
-    sources: dict[str, list[Path]] = {}
-    for label, path in args.train:
-        sources.setdefault(label, []).append(path)
-    check_file_names(list(sources))
-    if len(sources) < 2:
-        raise CommandError(f"Separation needs two or more sources, but --train names only {next(iter(sources))!r}.")
-    folders = _output_folders(args.output, args.mixtures)
-    files = TrainingFiles(sources, list(folders), args.output)
-    _check_nothing_overwritten(list(folders.values()), list(sources), [*folders, *files])
+    """Separate every mixture into a folder of its own."""
+    separate = _separate_with_file if args.train is None else _train_and_separate
+    separate(args, console)
+
+
+def _separate_with_file(args: argparse.Namespace, console: Console) -> None:
+    """Separate files, and those in folders, by what the first file holds."""
+    model, *paths = args.mixtures
+    weights = {"critic_weight": args.critic_weight, "mask_exponent": args.mask_exponent}
+    trained = load_separator(model, device=args.device, **weights)
+    mixtures = find_mixtures(paths, args.output)
+    names = [f"{label}.{args.format}" for label in trained.labels]
+    check_inputs_stay(mixtures.folders.values(), names, mixtures.folders)
+    folders = mixtures.folders
+    if not args.overwrite:
+        folders = without_existing(folders, names, skip=args.skip_existing, report=not args.no_report)
     check_writable(args.output)
-    if args.critic_weight is not None and args.model == "nmf":
+    existing = [path for path in mixtures.folders if path not in folders]
+    for text in (mixtures.notice, f"{count_files(len(existing))} left out: results exist." if existing else ""):
+        if text:
+            console.notice(text)
+    with console.progress(SEPARATING * len(folders)) as begin:
+        batch = _separate(trained, args, folders, console, begin, strict=args.strict)
+    if not args.stereo:
+        tell_channels(batch.sources, console)
+    tell_rates(batch.sources, trained.sample_rate, console)
+    skipped = [{"path": str(path), "reason": why, "n_files": n} for path, why, n in mixtures.skipped]
+    console.report(
+        {**batch.summary(trained.labels, args.format), "existing": list(map(str, existing)), "skipped": skipped}
+    )
+    if batch.failed:
+        text = f"{len(batch.failed)} of {count_files(len(mixtures.folders))} could not be separated."
+        if not (batch.done or existing):
+            raise CommandError(text)
+        console.error(text)
+
+
+def _train_and_separate(args: argparse.Namespace, console: Console) -> None:
+    """Train on clean recordings, and separate files by that; existing results are replaced unless they are skipped."""
+    sources = group_by_label(args.train, "--train")
+    check_file_names(list(sources))
+    folders = named_mixtures(args.mixtures, args.output)
+    names = [f"{label}.{args.format}" for label in sources]
+    files = TrainingFiles(sources, list(folders), args.output)
+    check_inputs_stay(folders.values(), names, [*folders, *files])
+    if args.skip_existing:
+        folders = without_existing(folders, names, skip=True, report=not args.no_report)
+    check_writable(args.output)
+    plan = _plan(args, list(sources), console)
+    with console.progress(len(files) + (1 + SEPARATING) * len(folders) + plan.cost) as begin:
+        data = read_training_set(files, args.sample_rate, console, begin)
+        for mixture in folders:
+            begin(f"Checking {mixture.name}")
+            recording = read_recording(mixture)
+            if not args.stereo:
+                tell_channels([recording], console)
+            tell_rates([recording], data.sample_rate, console)
+            del recording
+        audio = train(plan, data, files, console, begin)
+        description = f"Source model: {plan.title}. Trained on {data.description}."
+        rate = data.sample_rate
+        del data  # its waveforms
+        trained = Trained(audio, rate, description)
+        batch = _separate(trained, args, folders, console, begin, strict=True)
+    console.report({**batch.summary(trained.labels, args.format), **files.summary()})
+
+
+def _separate(
+    trained: Trained,
+    args: argparse.Namespace,
+    folders: Mapping[Path, Path],
+    console: Console,
+    begin: Callable[..., None],
+    *,
+    strict: bool,
+) -> Batch:
+    options = Options(args.format, args.stereo, not args.no_report)
+    return separate_all(trained, folders, options, console, begin, output=args.output, n_jobs=args.jobs, strict=strict)
+
+
+def _plan(args: argparse.Namespace, labels: list[str], console: Console) -> Plan:
+    model = args.model or "vae"
+    if args.critic_weight is not None and model == "nmf":
         console.notice("--critic-weight has no effect: NMF alone is separated without critics.")
-    with console.progress(len(files) + (1 + SEPARATING) * len(folders) + training_cost(args.model)) as begin:
-        trained = train(args, files, list(folders), console, begin)
-        for mixture, folder in folders.items():
-            begin(f"Separating {mixture.name}", SEPARATING)
-            console.result(*map(str, _separate_file(trained, mixture, folder, console)))
-
-
-def _output_folders(output: Path, mixtures: Sequence[Path]) -> dict[Path, Path]:
-    """Return the folder of each mixture, named after it."""
-    folders: dict[Path, Path] = {}
-    for mixture in mixtures:
-        with stated():
-            if not mixture.is_file():
-                raise CommandError(f"The mixture {mixture} {_why_no_file(mixture)}.")
-        folder = output / folder_name(mixture)
-        for other, taken in folders.items():
-            if str(folder).casefold() == str(taken).casefold():
-                raise CommandError(f"{other} and {mixture} would both be written to {folder}: separate them apart.")
-        folders[mixture] = folder
-    return folders
-
-
-def _why_no_file(path: Path) -> str:
-    if path.is_dir():
-        return "is a folder"
-    if path.exists():
-        return "is a pipe or device, which cannot be read twice: write it to a file first"
-    return "does not exist"
-
-
-def _check_nothing_overwritten(folders: Sequence[Path], labels: Sequence[str], inputs: Sequence[Path]) -> None:
-    read = {path.resolve() for path in inputs}
-    for folder in folders:
-        for label in labels:
-            path = folder / f"{label}.wav"
-            if path.resolve() in read:
-                raise CommandError(f"The result would overwrite the input {path}: choose another --output.")
-
-
-def _separate_file(trained: Trained, mixture: Path, folder: Path, console: Console) -> list[Path]:
-    """Separate a file into a folder and return what was written, the page last."""
-    with staged(folder) as scratch:
-        written = write_sources(trained.audio, mixture, scratch)
-        page = write_page(
-            scratch,
-            written.shown,
-            written.sample_rate,
-            console,
-            title=f"{mixture.name}, separated",
-            lead=trained.description,
-            notes=written.notes,
-        )
-    return [folder / name for name in [*written.names, *page]]
+    settings = {
+        "critic_weight": args.critic_weight,
+        "mask_exponent": args.mask_exponent,
+        "source_model__n_components": args.n_components,
+    }
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    return Plan(dict.fromkeys(labels, model), chosen, args.seed or 0, args.device)

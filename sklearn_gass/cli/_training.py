@@ -2,63 +2,86 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_gass import STFT, AudioSeparator, SupervisedSeparator
+from sklearn_gass import AudioSeparator
 from sklearn_gass.cli._console import CommandError, Console, stated
-from sklearn_gass.cli._models import make_source_model, training_cost
+from sklearn_gass.cli._plan import Plan
 from sklearn_gass.cli._recordings import Recording, read_recording, tell_channels
 from sklearn_gass.cli._training_files import TrainingFiles, count_files
 
 
-class Trained(NamedTuple):
-    """A fitted separator, and a sentence on what it was trained on."""
+class TrainingSet(NamedTuple):
+    """What has been read to train on.
 
-    audio: AudioSeparator
+    Attributes
+    ----------
+    waves : list of ndarray of shape (n_samples,)
+        Clean recordings.
+    labels : list of str
+        Source of each.
+    sample_rate : int
+        Samples per second of all.
+    description : str
+        Number of files and seconds of each source.
+    """
+
+    waves: list[np.ndarray]
+    labels: list[str]
+    sample_rate: int
     description: str
 
 
-def train(
-    args: argparse.Namespace,
+def group_by_label(pairs: Sequence[tuple[str, Path]], what: str, *, fewest: int = 2) -> dict[str, list[Path]]:
+    """Return folders and files by label, after checking that there are enough labels."""
+    sources: dict[str, list[Path]] = {}
+    for label, path in pairs:
+        sources.setdefault(label, []).append(path)
+    if len(sources) < fewest:
+        raise CommandError(f"Separation needs two or more sources, but {what} names only {next(iter(sources))!r}.")
+    return sources
+
+
+def read_training_set(
     files: TrainingFiles,
-    mixtures: Sequence[Path],
+    sample_rate: int | None,
     console: Console,
     begin: Callable[..., None],
-) -> Trained:
-    """Read training files and mixtures, and train; mixtures that cannot be read are refused before that.
-
-    All waveforms are let go when it returns.
-    """
-    separator = SupervisedSeparator(
-        make_source_model(args.model, n_components=args.n_components),
-        mask_exponent=args.mask_exponent,
-        random_state=args.seed,
-        **({} if args.critic_weight is None else {"critic_weight": args.critic_weight}),
-    )
-    recordings = _read(files, args.sample_rate, begin)
+    *,
+    strict: bool = False,
+) -> TrainingSet:
+    """Read all training files; what was found in a folder and cannot be read is skipped, unless `strict`."""
+    recordings = _read(files, sample_rate, begin, strict=strict)
     everything = [recording for group in recordings.values() for recording in group]
-    sample_rate = _common_rate(everything)
+    rate = _common_rate(everything)
     tell_channels(everything, console)
-    description = ", ".join(f"{label} ({_describe(group)})" for label, group in recordings.items())
-    for mixture in mixtures:
-        begin(f"Checking {mixture.name}")
-        _tell_about(read_recording(mixture), sample_rate, console)
-    console.notice(f"Training on {description}. {files.describe_skipped()}".strip())
-    begin(f"Training {args.model}", training_cost(args.model))
-    audio = AudioSeparator(separator, stft=STFT.for_sample_rate(sample_rate), sample_rate=sample_rate)
-    labels = [label for label, group in recordings.items() for _ in group]
-    with stated("--train"):
-        audio.fit([recording.wave for recording in everything], labels)
-    return Trained(audio, f"Source model: {args.model}. Trained on {description}.")
+    return TrainingSet(
+        waves=[recording.wave for recording in everything],
+        labels=[label for label, group in recordings.items() for _ in group],
+        sample_rate=rate,
+        description=", ".join(f"{label} ({_describe(group)})" for label, group in recordings.items()),
+    )
 
 
-def _read(files: TrainingFiles, sample_rate: int | None, begin: Callable[..., None]) -> dict[str, list[Recording]]:
-    """Return the recordings of each source; what was found in a folder and cannot be read is skipped."""
+def train(
+    plan: Plan, data: TrainingSet, files: TrainingFiles, console: Console, begin: Callable[..., None]
+) -> AudioSeparator:
+    """Tell what is trained on, and train."""
+    console.notice(f"Training on {data.description}. {files.describe_skipped()}".strip())
+    begin(f"Training {plan.title}", plan.cost)
+    audio = plan.make(data.sample_rate)
+    with stated("Training"):
+        audio.fit(data.waves, data.labels)
+    return audio
+
+
+def _read(
+    files: TrainingFiles, sample_rate: int | None, begin: Callable[..., None], *, strict: bool
+) -> Mapping[str, list[Recording]]:
     recordings: dict[str, list[Recording]] = {label: [] for label in files.by_label}
     for label, group in files.by_label.items():
         problem = None
@@ -67,7 +90,7 @@ def _read(files: TrainingFiles, sample_rate: int | None, begin: Callable[..., No
             try:
                 recordings[label].append(read_recording(path, sample_rate))
             except CommandError as error:
-                if named:
+                if named or strict:
                     raise
                 problem = problem or error
                 files.skip_unreadable(path, str(error).removeprefix(f"Audio file {path} ").rstrip("."))
@@ -91,13 +114,3 @@ def _common_rate(recordings: Sequence[Recording]) -> int:
 
 def _describe(recordings: Sequence[Recording]) -> str:
     return f"{count_files(len(recordings))}, {sum(recording.seconds for recording in recordings):.0f} s"
-
-
-def _tell_about(mixture: Recording, sample_rate: int, console: Console) -> None:
-    tell_channels([mixture], console)
-    if mixture.sample_rate == sample_rate:
-        return
-    text = f"{mixture.path} has {mixture.sample_rate} Hz: it is separated at {sample_rate} Hz and brought back"
-    if mixture.sample_rate > sample_rate:
-        text += f", which loses all above {sample_rate / 2:g} Hz"
-    console.notice(f"{text}.")

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sklearn_gass.audio_io import AUDIO_SUFFIXES
 from sklearn_gass.cli._console import CommandError, stated
@@ -14,8 +14,7 @@ from sklearn_gass.cli._report import is_report
 
 # Sound as people know it, though `load_audio` may not read it
 _SOUND_SUFFIXES = AUDIO_SUFFIXES | frozenset(
-    ".3gp .aac .ac3 .amr .ape .dff .dsf .dts .gsm .m4a .m4b .mka .mp2 .mp4 .mpc .pcm .ra .raw .shn .spx .tta "
-    ".voc .vox .webm .wma .wv".split()
+    ".ac3 .ape .dff .dsf .dts .gsm .mp2 .mpc .pcm .ra .raw .shn .spx .tta .voc .vox".split()
 )
 # Names in lower case; most others begin with a dot and are hidden
 _WASTEBASKETS = {
@@ -54,7 +53,7 @@ class TrainingFiles:
         Folders and files by label.
     mixtures : sequence of Path
         Files that will be separated.
-    output : Path
+    output : Path or None
         Folder that results go to.
 
     Attributes
@@ -70,11 +69,11 @@ class TrainingFiles:
         If a path is missing or has no sound file, or a file belongs to two sources.
     """
 
-    def __init__(self, sources: Mapping[str, Sequence[Path]], mixtures: Sequence[Path], output: Path) -> None:
+    def __init__(self, sources: Mapping[str, Sequence[Path]], mixtures: Sequence[Path], output: Path | None) -> None:
         self.by_label: dict[str, list[TrainingFile]] = {}
         self.skipped: list[Skipped] = []
         self._mixtures = {_identity(path) for path in mixtures}
-        self._output = _identity(output) if output.is_dir() else None
+        self._output = _identity(output) if output is not None and output.is_dir() else None
         self._label_of: dict[_Identity, str] = {}
         for label, paths in sources.items():
             with stated():
@@ -98,6 +97,13 @@ class TrainingFiles:
         named = [f"{path} ({why}{f', {n} files' if n > 1 else ''})" for path, why, n in self.skipped[:_N_NAMED]]
         more = [f"and {len(self.skipped) - _N_NAMED} more"] if len(self.skipped) > _N_NAMED else []
         return f"Skipped{f' {count_files(n_files)}' if n_files else ''}: {', '.join([*named, *more])}."
+
+    def summary(self) -> dict[str, Any]:
+        """Return number of files by source, and what was skipped and why, for programs."""
+        skipped = [{"path": str(path), "reason": why, "n_files": n} for path, why, n in self.skipped]
+        unread = {skipped.path for skipped in self.skipped}
+        sources = {label: sum(file.path not in unread for file in files) for label, files in self.by_label.items()}
+        return {"n_files": sources, "skipped": skipped}
 
     def _skip(self, path: Path, why: str, n_files: int = 1) -> None:
         self.skipped.append(Skipped(path, why, n_files))

@@ -214,13 +214,15 @@ class AudioSeparator(SeparatorOwner):
             self._remember_parameters()
         return self
 
-    def separate(self, mixture):
+    def separate(self, mixture, sample_rate=None):
         """Separate one mixture.
 
         Parameters
         ----------
         mixture : array-like of shape (n_samples,)
-            Waveform at `sample_rate`.
+            Waveform at the sample rate of the separator.
+        sample_rate : int or None, default=None
+            Its rate in Hz; another one is refused, as in ``separate(*load_audio(path))``. ``None`` checks nothing.
 
         Returns
         -------
@@ -230,36 +232,47 @@ class AudioSeparator(SeparatorOwner):
         Raises
         ------
         ValueError
-            If the mixture is empty, not 1-D, complex or holds NaN.
+            If the mixture is empty, not 1-D, complex or holds NaN, or has another sample rate.
         """
         check_is_fitted(self)
         mixture, now = check_wave(mixture, name="mixture"), self._now()
+        now._check_rate(sample_rate)
         return Separation(now._separate(mixture), self.classes_, mixture, now.sample_rate)
 
-    def separate_blocks(self, mixture):
+    def separate_blocks(self, mixture, sample_rate=None, *, channels=None):
         """Separate one mixture piece by piece, for results that are written or played as they come.
 
         Parameters
         ----------
         mixture : array-like of shape (n_samples,)
-            Waveform at `sample_rate`; its level is taken over the whole of it.
+            Waveform at the sample rate of the separator; its level is taken over the whole of it.
+        sample_rate : int or None, default=None
+            Its rate in Hz, so that one of another rate is refused; ``None`` checks nothing.
+        channels : array-like of shape (n_channels, n_samples) or None, default=None
+            Channels that get the masks of the mixture, which is most often their average, in its place.
 
         Returns
         -------
-        pieces : iterator of ndarray of shape (n_sources, n)
-            Successive samples of all sources, in the order of `classes_`. Put together they are what `separate` gives.
+        pieces : iterator of ndarray of shape (n_sources, n), or (n_sources, n_channels, n) with channels
+            Successive samples of all sources, which sum to the mixture or the channels, as those of `separate` do.
 
         Raises
         ------
         ValueError
-            If the mixture is empty, not 1-D, complex or holds NaN.
+            If the mixture is empty, not 1-D, complex, holds NaN or has another rate, or a channel is not as long.
 
         See Also
         --------
         separate : The same in one array.
         """
         check_is_fitted(self)
-        return self._now()._pieces(check_wave(mixture, name="mixture"))
+        mixture, now = check_wave(mixture, name="mixture"), self._now()
+        now._check_rate(sample_rate)
+        if channels is not None:
+            channels = np.stack([check_wave(channel, name="a channel") for channel in channels])
+            if channels.shape[1] != mixture.size:
+                raise ValueError(f"channels must have shape (n_channels, {mixture.size}), got {channels.shape}.")
+        return now._pieces(mixture, channels)
 
     def transform(self, X):
         """Separate several mixtures.
@@ -343,8 +356,15 @@ class AudioSeparator(SeparatorOwner):
             begin = end
         return sources
 
-    def _pieces(self, mixture):
-        return separate_pieces(self.separator_, self.stft_, mixture, self.sample_rate, len(self.classes_))
+    def _pieces(self, mixture, channels=None):
+        return separate_pieces(self.separator_, self.stft_, mixture, self.sample_rate, len(self.classes_), channels)
+
+    def _check_rate(self, sample_rate):
+        if sample_rate is not None and sample_rate != self.sample_rate:
+            raise ValueError(
+                f"The mixture has {sample_rate} Hz, but this separator was made for {self.sample_rate} Hz: convert it "
+                f"by sklearn_gass.audio_io.resample(mixture, {sample_rate}, {self.sample_rate})."
+            )
 
     def _acting(self):
         return {"sample_rate"} | super()._acting()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn_gass._rumble import without_rumble
 from sklearn_gass.stft import STFT
 
 Block = tuple[NDArray[Any], NDArray[Any]]
-"""Magnitudes and phase of successive frames; of sources, magnitudes have one axis more."""
+"""Magnitudes and phase of successive frames."""
 
 
 def clean_frames(
@@ -41,7 +41,12 @@ def clean_frames(
 
 
 def separate_pieces(
-    separator: Any, stft: STFT, mixture: NDArray[np.floating], sample_rate: int, n_sources: int
+    separator: Any,
+    stft: STFT,
+    mixture: NDArray[np.floating],
+    sample_rate: int,
+    n_sources: int,
+    channels: NDArray[np.floating] | None = None,
 ) -> Iterator[NDArray[np.floating]]:
     """Separate a waveform piece by piece.
 
@@ -57,27 +62,49 @@ def separate_pieces(
         Samples per second. What lies below 20 Hz is shared equally between the sources.
     n_sources : int
         Number of sources.
+    channels : ndarray of shape (n_channels, n_samples) or None, default=None
+        What to apply the masks of the mixture to, instead of the mixture itself.
 
     Yields
     ------
-    piece : ndarray of shape (n_sources, n)
-        Successive samples, which sum to the mixture.
+    piece : ndarray of shape (n_sources, n), or (n_sources, n_channels, n) with channels
+        Successive samples, which sum to the mixture or to the channels.
     """
+    whole = mixture if channels is None else channels
     audible = without_rumble(mixture, sample_rate)
     level = wave_level(audible) / math.sqrt(n_sources)
     if level == 0:
-        for block in _blocks(mixture):
+        for block in _blocks(whole):
             yield np.stack([block / n_sources] * n_sources)
         return
     if hasattr(separator, "for_recordings"):
         separator = separator.for_recordings()
     n_frames, begin = stft.n_frames(mixture.size), 0
-    blocks = stft.analyze_blocks(audible, block_frames(separator, n_frames), level=level)
+    n_at_once = block_frames(separator, n_frames)
+    blocks = stft.analyze_blocks(audible, n_at_once, level=level)
     separated = separate_recording(separator, blocks)
-    for piece in stft.synthesize_blocks(separated, mixture.size):
-        end = begin + piece.shape[1]
-        yield piece * level + (mixture[begin:end] - audible[begin:end]) / n_sources
+    if channels is None:
+        spectra = ((sources, phase) for sources, _, phase in separated)
+    else:
+        audible = np.stack([without_rumble(channel, sample_rate) for channel in channels])
+        parts = [stft.analyze_blocks(channel, n_at_once, level=level) for channel in audible]
+        several = zip(*parts, strict=True)
+        spectra = (_masked(sources, mixed, n) for (sources, mixed, _), n in zip(separated, several, strict=True))
+    for piece in stft.synthesize_blocks(spectra, mixture.size):
+        end = begin + piece.shape[-1]
+        yield piece * level + (whole[..., begin:end] - audible[..., begin:end]) / n_sources
         begin = end
+
+
+def _masked(
+    sources: NDArray[np.floating], mixed: NDArray[np.floating], channels: Sequence[tuple[NDArray[Any], NDArray[Any]]]
+) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
+    """Return magnitudes and phase of shape (n_sources, n_channels, n_frames, n_bins) of all channels, masked alike."""
+    masks = np.divide(sources, mixed, out=np.full_like(sources, 1 / len(sources)), where=mixed > 0)
+    magnitudes = np.stack([magnitude for magnitude, _ in channels])
+    phase = np.stack([phase for _, phase in channels])
+    masked = masks[:, np.newaxis] * magnitudes
+    return masked, np.broadcast_to(phase, masked.shape)
 
 
 def block_frames(separator: Any, n_frames: int) -> int:
@@ -95,7 +122,9 @@ def block_frames(separator: Any, n_frames: int) -> int:
     return min(n_frames, max(n_batches, fewest) * separator.batch_size)
 
 
-def separate_recording(separator: Any, blocks: Iterator[Block]) -> Iterator[Block]:
+def separate_recording(
+    separator: Any, blocks: Iterator[Block]
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Separate the blocks of one recording, each with what its frames need to know of the blocks around it.
 
     Parameters
@@ -107,18 +136,20 @@ def separate_recording(separator: Any, blocks: Iterator[Block]) -> Iterator[Bloc
 
     Yields
     ------
-    block : (ndarray of shape (n_sources, n_frames, n_bins), ndarray of shape (n_frames, n_bins))
-        Sources of a block, and its phase.
+    sources : ndarray of shape (n_sources, n_frames, n_bins)
+        Sources of a block.
+    magnitudes, phase : ndarray of shape (n_frames, n_bins)
+        The block itself.
     """
     if getattr(separator, "has_background", False):
         heard = None
         for magnitudes, phase in blocks:
             explanation = separator.explain(magnitudes, heard)
             heard = explanation.background
-            yield explanation.separate(), phase
+            yield explanation.separate(), magnitudes, phase
         return
     for magnitudes, own, phase in _with_neighbours(blocks, getattr(separator, "n_neighbours", 0)):
-        yield separator.separate(magnitudes)[:, own], phase
+        yield separator.separate(magnitudes)[:, own], magnitudes[own], phase
 
 
 def _with_neighbours(blocks: Iterator[Block], reach: int) -> Iterator[tuple[NDArray[Any], slice, NDArray[Any]]]:
@@ -144,7 +175,7 @@ def wave_level(wave: NDArray[np.floating]) -> float:
 
 
 def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
-    return (wave[begin : begin + _BLOCK_VALUES] for begin in range(0, wave.size, _BLOCK_VALUES))
+    return (wave[..., begin : begin + _BLOCK_VALUES] for begin in range(0, wave.shape[-1], _BLOCK_VALUES))
 
 
 _BACKGROUND_FRAMES = 2048

@@ -210,21 +210,25 @@ class SupervisedSeparatorCV(SeparatorOwner):
         return self._now().separate(X if self._holds_waves else self._check(X, reset=False))
 
     @available_if(lambda self: self._holds_waves)
-    def separate_blocks(self, mixture):
+    def separate_blocks(self, mixture, sample_rate=None, *, channels=None):
         """Separate one mixture piece by piece, if this is around an `AudioSeparator`.
 
         Parameters
         ----------
         mixture : array-like of shape (n_samples,)
             Waveform.
+        sample_rate : int or None, default=None
+            Its rate in Hz, so that one of another rate is refused.
+        channels : array-like of shape (n_channels, n_samples) or None, default=None
+            Channels that get the masks of the mixture.
 
         Returns
         -------
-        pieces : iterator of ndarray of shape (n_sources, n)
+        pieces : iterator of ndarray of shape (n_sources, n), or (n_sources, n_channels, n) with channels
             Successive samples of all sources.
         """
         check_is_fitted(self)
-        return self._now().separate_blocks(mixture)
+        return self._now().separate_blocks(mixture, sample_rate, channels=channels)
 
     @override
     def inverse_transform(self, S):

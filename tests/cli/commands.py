@@ -4,11 +4,12 @@ from test_display import PNG_SIGNATURE
 
 from sklearn_gass.cli import main
 
-__all__ = ["EVALUATE", "PNG_SIGNATURE", "RATE", "SEPARATE", "TRAINED", "assert_fails", "listing"]
+__all__ = ["EVALUATE", "PNG_SIGNATURE", "RATE", "SEPARATE", "TRAIN", "TRAINED", "assert_fails", "listing"]
 
 RATE = 8000
 SEPARATE = "separate mix.wav --train low=low --train high=high --model nmf --n-components 3".split()
 EVALUATE = "evaluate --references low=low.wav high=high.wav --estimates high=high.wav low=mix.wav".split()
+TRAIN = "train low=low high=high --model nmf --set source_model__n_components=3".split()
 TRAINED = "Training on low (2 files, 1 s), high (2 files, 1 s).\n"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cli.commands import PNG_SIGNATURE, RATE
-from sklearn_gass import save_audio
+from sklearn_gass import STFT, AudioSeparator, NMFSourceModel, SupervisedSeparator, save_audio, save_model
 from sklearn_gass.cli import _report as report
 from sklearn_gass.datasets import make_mixture, make_voices
 
@@ -35,3 +35,19 @@ def files(tmp_path, voices, monkeypatch):
 def quick_picture(monkeypatch):
     """Leave out drawing where the picture does not matter, since it takes longer than all the rest."""
     monkeypatch.setattr(report, "spectrograms_png", lambda waves, sample_rate: PNG_SIGNATURE)
+
+
+@pytest.fixture(scope="session")
+def trained(voices):
+    """A separator of waveforms, not to be changed."""
+    separator = SupervisedSeparator(NMFSourceModel(3, max_iter=30), random_state=0)
+    audio = AudioSeparator(separator, stft=STFT.for_sample_rate(RATE), sample_rate=RATE)
+    labels = ["low", "low", "high", "high"]
+    return audio.fit([voices.utterances[i] for i in (0, 1, 3, 4)], labels)
+
+
+@pytest.fixture
+def model(files, trained):
+    """A model file beside the sound files."""
+    save_model(trained, "voices.safetensors", card={"licence": "CC0"})
+    return "voices.safetensors"

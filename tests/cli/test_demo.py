@@ -1,5 +1,6 @@
 """``sklearn-gass demo``."""
 
+import json
 import os
 
 import numpy as np
@@ -77,6 +78,14 @@ def test_demo_says_why_the_voices_are_synthetic(cheap_demo, capsys, quick_pictur
     assert main(["demo", "--no-download"]) == 0
     out = capsys.readouterr().out
     assert "Why not real speech: the TIMIT sample is not on this machine, and --no-download was given." in out
+
+
+def test_demo_as_json(cheap_demo, capsys, quick_picture):
+    assert main(["demo", "--data", "voices", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result["scores"]) == ["mixture", "NMF", "other NMF", "ideal ratio mask"]
+    assert set(result["training_seconds"]) == {"NMF", "other NMF"}
+    assert all(os.path.isfile(path) for path in result["files"])
 
 
 def test_demo_says_that_the_download_failed(cheap_demo, capsys, monkeypatch, quick_picture):

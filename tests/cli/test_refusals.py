@@ -26,7 +26,7 @@ def break_files(folder):
     ("command", "sentence"),
     [
         ("separate mix.wav --train low=nowhere --train high=high", "The folder nowhere does not exist."),
-        ("separate mix.wav --train low=empty --train high=high", "The folder empty holds no sound files (.aif, "),
+        ("separate mix.wav --train low=empty --train high=high", "The folder empty holds no sound files (.3gp, "),
         (
             "separate mix.wav --train low=garbage --train high=high",
             "No file of 'low' can be read. Audio file garbage/x.wav is",

@@ -241,9 +241,8 @@ def test_the_page_shows_the_beginning_of_long_recordings(files, monkeypatch):
 class Echo:
     """A separator of many sources whose every source is the mixture."""
 
-    def __init__(self, n_sources, sample_rate):
+    def __init__(self, n_sources):
         self.classes_ = np.arange(n_sources)
-        self.sample_rate = sample_rate
 
     def separate_blocks(self, mixture):
         for begin in range(0, mixture.size, 1000):
@@ -258,7 +257,7 @@ def test_memory_does_not_grow_with_the_number_of_sources(tmp_path, monkeypatch, 
 
     def peak(n_sources):
         tracemalloc.start()
-        sources.write_sources(Echo(n_sources, RATE), path, tmp_path)
+        sources.write_sources(sources.Trained(Echo(n_sources), RATE, ""), path, tmp_path)
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size

@@ -55,8 +55,8 @@ def test_all_sound_files_below_a_folder_are_taken(folder):
         (["a/day/@eaDir/x.wav"], "Skipped 1 file: a/day/@eaDir (wastebasket)."),
         (["a/__MACOSX/x.wav"], "Skipped 1 file: a/__MACOSX (wastebasket)."),
         (
-            ["a/x.wma", "a/y.AAC"],
-            "Skipped 2 files: a/x.wma (.wma files are not read), a/y.AAC (.AAC files are not read).",
+            ["a/x.shn", "a/y.AC3"],
+            "Skipped 2 files: a/x.shn (.shn files are not read), a/y.AC3 (.AC3 files are not read).",
         ),
         (["a/.git/config", "a/.cache/x.txt", "a/.DS_Store"], ""),
     ],
@@ -145,7 +145,7 @@ def test_the_folder_for_results_is_no_training_data(folder):
     ("paths", "sentence"),
     [
         (["nowhere"], "The folder nowhere does not exist."),
-        (["a", "empty"], "The folder empty holds no sound files (.aif, .aifc, "),
+        (["a", "empty"], "The folder empty holds no sound files (.3gp, .aac, "),
         (["rubbish"], "Skipped 1 file: rubbish/.trashes (wastebasket)."),
         (["a", "a/pipe.wav"], "a/pipe.wav is neither a folder nor a regular file."),
         (["."], "would train both 'a' and 'b'."),

@@ -1,0 +1,54 @@
+"""Model files that commands read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sklearn_gass import describe_model, load_model
+from sklearn_gass.cli._console import CommandError, stated
+from sklearn_gass.cli._outputs import check_file_names
+from sklearn_gass.cli._sources import Trained
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Return what a model file holds."""
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder, not a model file.")
+    with stated():
+        return describe_model(path)
+
+
+def load_separator(
+    path: Path,
+    *,
+    device: str | None = None,
+    critic_weight: float | None = None,
+    mask_exponent: float | None = None,
+) -> Trained:
+    """Load what separates sound; parameters that are None stay what they are in the file."""
+    description = describe(path)
+    if description["sample_rate"] is None:
+        raise CommandError(
+            f"{path} holds a {description['class']}, which separates frames, not sound: give a model file that "
+            "sklearn-gass train has written, or save an AudioSeparator."
+        )
+    check_file_names([str(source["label"]) for source in description["sources"]])
+    with stated():
+        separator = load_model(path, device=device)
+        # a search ignores values that it was made with; the separator that it found does not
+        inner = separator
+        while hasattr(inner, "separator_"):
+            inner = inner.separator_
+        changes = {"critic_weight": critic_weight, "mask_exponent": mask_exponent}
+        inner.set_params(**{name: value for name, value in changes.items() if value is not None})
+    return Trained(separator, description["sample_rate"], f"Model: {path.name}. {describe_sources(description)}")
+
+
+def describe_sources(description: dict[str, Any]) -> str:
+    """Return a sentence on the sources and their models."""
+    sources = description["sources"]
+    kinds = {source["model"] for source in sources}
+    if len(kinds) == 1:
+        return f"Source model: {kinds.pop()}."
+    return "Source models: " + ", ".join("{model} for {label}".format(**source) for source in sources) + "."
