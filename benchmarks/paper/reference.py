@@ -1,15 +1,14 @@
 """Discriminative mask networks for two sources: what a user might take instead of generative models.
 
 Both networks read ``log1p`` of mixture magnitudes and give the mask of the first source; the second has the rest. A
-linear layer of 256 units is followed by eight residual blocks (two linear layers, PReLU, dropout 0.1) and a linear layer
-with a sigmoid. The network with context also has, before each block, a convolution over frames of width 3, with
+linear layer of 256 units is followed by eight residual blocks (two linear layers, PReLU, dropout 0.1) and a linear
+layer with a sigmoid. The network with context also has, before each block, a convolution over frames of width 3, with
 dilations 1, 2, 4, 8, 1, 2, 4, 8: it sees 30 frames before and after.
 
-They learn from the same clean recordings as the source models: pieces of consecutive complex frames of recordings that
-were resampled to nine speeds (within 0.12 octaves), mixed at levels within 5 dB and with a random phase. The loss is the
+They learn from the same clean recordings as the source models: pieces of consecutive complex frames of recordings
+that were resampled to nine speeds (within 0.12 octaves), mixed at levels within 5 dB and with a random phase. The loss is the
 error-to-signal ratio of the masked mixture in dB, the mean over pieces and sources. Adam's rate falls linearly to zero,
-and gradients are cut at a norm of 5. Masks are sharpened as those of the separator are, with an exponent of 1.5, which
-was best for both on five pairs.
+and gradients are cut at a norm of 5. Masks are sharpened as those of the separator are, with an exponent of 1.5.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ class Plan(NamedTuple):
         if self.background is not None:
             listed.append((BACKGROUND, BackgroundModel(self.background)))
         with stated():
-            separator = SupervisedSeparator(listed[0][1] if len(kinds) == 1 and self.background is None else listed, random_state=self.seed)
+            separator = SupervisedSeparator(
+                listed[0][1] if len(kinds) == 1 and self.background is None else listed, random_state=self.seed
+            )
             audio = AudioSeparator(separator, stft=STFT.for_sample_rate(sample_rate), sample_rate=sample_rate)
             if self.device is not None:
                 check_device(self.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -154,14 +153,14 @@ def separate_recording(
 
 def _with_neighbours(blocks: Iterator[Block], reach: int) -> Iterator[tuple[NDArray[Any], slice, NDArray[Any]]]:
     """Yield magnitudes of each block with some frames before and after it, where its own ones are, and its phase."""
-    before, block = None, next(blocks)
-    for after in itertools.chain(blocks, [None]):
-        magnitudes, phase = block
-        first = [] if before is None else [before[len(before) - reach :]]
+    before: list[NDArray[Any]] = []
+    block: Block | None = next(blocks)
+    while block is not None:
+        (magnitudes, phase), after = block, next(blocks, None)
         last = [] if after is None else [after[0][:reach]]
-        begin = sum(map(len, first))
-        yield np.concatenate([*first, magnitudes, *last]), slice(begin, begin + len(magnitudes)), phase
-        before, block = magnitudes, after
+        begin = sum(part.shape[0] for part in before)
+        yield np.concatenate([*before, magnitudes, *last]), slice(begin, begin + len(magnitudes)), phase
+        before, block = [magnitudes[len(magnitudes) - reach :]], after
 
 
 def wave_level(wave: NDArray[np.floating]) -> float:
