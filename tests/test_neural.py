@@ -293,7 +293,7 @@ class TestStopping:
             model.set_params(reconstruction_weight=10.0)  # which makes the loss one that falls
         first = model.fit(frames).history_
         second = model.fit(frames).history_
-        start, end, again = first[0]["train_loss"], first[-1]["train_loss"], second[0]["train_loss"]
+        start, end, again = first[0]["train_loss"], first[-1]["train_loss"], second[len(first)]["train_loss"]
         assert end < start
         assert abs(again - end) < abs(again - start)
         cold = model.set_params(warm_start=False).fit(frames).history_
