@@ -47,7 +47,7 @@ class AudioSeparator(SeparatorOwner):
     Long mixtures are worked on in blocks of frames, so that memory beyond that of the waveforms themselves does not
     grow with their length; `separate_blocks` does without an array of the whole result, too. The numbers are the same
     to the last bit as those of all frames at once. Only a separator that couples frames (``smoothness``) gets them all
-    at once. With a `BackgroundModel` blocks have half a minute at 16 kHz, and each goes on with what was learned before.
+    at once. With a `BackgroundModel` blocks have half a minute, and each goes on with what was learned before.
 
     Parameters
     ----------
