@@ -294,18 +294,19 @@ class TestRefusals:
         assert np.square(separated[0] - known).sum() < 0.5 * np.square(unknown).sum()
 
 
-class TestAddingSources:
-    @pytest.fixture(scope="class")
-    def parts(self):
-        """Three voices, a separator of the first two, one that knows the third, and one fitted on all."""
-        X, y = make_voices(3, n_utterances=3, duration=0.8, random_state=0, return_X_y=True)
-        model, stft = NMFSourceModel(4, random_state=0), STFT(n_fft=512)
-        pair = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X[:6], y[:6])
-        alone = SupervisedSeparator([("voice2", model), ("rest", BackgroundModel())])
-        third = AudioSeparator(alone, stft=stft, sample_rate=8000).fit(X[6:], y[6:])
-        every = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X, y)
-        return pair, third, every, X[0] + X[3] + X[6]
+@pytest.fixture(scope="module")
+def parts():
+    """Three voices, a separator of the first two, one that knows the third, and one fitted on all."""
+    X, y = make_voices(3, n_utterances=3, duration=0.8, random_state=0, return_X_y=True)
+    model, stft = NMFSourceModel(4, random_state=0), STFT(n_fft=512)
+    pair = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X[:6], y[:6])
+    alone = SupervisedSeparator([("voice2", model), ("rest", BackgroundModel())])
+    third = AudioSeparator(alone, stft=stft, sample_rate=8000).fit(X[6:], y[6:])
+    every = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000).fit(X, y)
+    return pair, third, every, X[0] + X[3] + X[6]
 
+
+class TestAddingSources:
     def test_a_third_source_is_added(self, parts):
         pair, third, every, mixture = parts
         three = AudioSeparator.from_fitted([("voice0", pair), ("voice2", third), ("voice1", pair)])

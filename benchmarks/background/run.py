@@ -1,6 +1,6 @@
 """Score one known voice in unknown backgrounds, and print the table of the guide.
 
-``SKLEARN_GASS_DATA=path python benchmarks/background/run.py`` takes about ten minutes of one core. Each of the ten
+``SKLEARN_GASS_DATA=path python benchmarks/background/run.py`` takes about five minutes of one core. Each of the ten
 voices of the TIMIT sample is known by nine sentences; the tenth is mixed with seven backgrounds at three levels, and
 separated by a variational autoencoder and by NMF, each with a `BackgroundModel` of as many templates. All scores are
 improvements of the voice's SI-SDR over the mixture, in dB. The results are kept in ``results.json`` as they come, so
@@ -95,33 +95,36 @@ def ideal_bound(mixture, references):
     return improvement(stft.synthesize(mask * magnitudes, phase, mixture.size), mixture, references)
 
 
-def mean(rows, family, n, kinds, level):
-    """Return the mean improvement over voices and kinds, and the values in order of both."""
-    values = [r[5] for r in rows if r[3] == family and r[4] == n and r[1] in kinds and r[2] == level]
-    return (float(np.mean(values)) if values else float("nan")), np.asarray(values)
-
-
 def report(rows):
-    """Print means over voices as a table in reStructuredText, and the paired tests."""
+    """Print means over voices as tables in reStructuredText, and the paired tests."""
     methods = sorted({(r[3], r[4]) for r in rows}, key=lambda m: (m[0] not in FAMILIES, m[0] != "VAE", m))
-    names = {m: f"{m[0]}, {m[1]} templates" if m[1] else m[0] for m in methods}
-    width = max(map(len, names.values()))
-    columns = [*BACKGROUNDS, "steady"]
     for level in sorted({r[2] for r in rows}):
-        print(f"\nvoice at {level:+g} dB, improvement in dB\n")
-        print(" " * width, *(f"{column:>10s}" for column in columns))
-        for method in methods:
-            means = [mean(rows, *method, [k] if k != "steady" else STEADY, level)[0] for k in columns]
-            print(f"{names[method]:{width}s}", *(f"{value:10.1f}" for value in means))
+        n_voices = len({r[0] for r in rows if r[2] == level})
+        print(f"\nVoice at {level:+g} dB, improvement in dB, mean over {n_voices} voices:\n")
+        print_table(methods, [r for r in rows if r[2] == level])
     print("\nVAE minus NMF, over all voices, backgrounds and levels:")
     for n in sorted({r[4] for r in rows if r[3] == "VAE"}):
         pairs = [[r[5] for r in rows if r[3:5] == [family, n]] for family in FAMILIES]
-        difference, test = np.subtract(*pairs), ttest_rel(*pairs)
-        print(
-            f"{n:3d} templates: {difference.mean():.2f} dB, paired t-test p = {test.pvalue:.1e}, n = {len(difference)}"
-        )
+        difference, p = np.subtract(*pairs), ttest_rel(*pairs).pvalue
+        print(f"{n:3d} templates: {difference.mean():.2f} dB, paired t-test p = {p:.1e}, {len(difference)} pairs")
     for family in FAMILIES:
         print(f"{family}: {np.median([r[6] for r in rows if r[3] == family]):.2f} s of CPU to separate a mixture")
+
+
+def print_table(methods, rows):
+    """Print the mean of each method and background."""
+    names = [f"{family}, {n} templates" if n else family for family, n in methods]
+    width = max(map(len, names))
+    line = " ".join(["=" * width] + ["=" * 10] * (len(BACKGROUNDS) + 1))
+    print(
+        line, f"{'method':{width}s} " + " ".join(f"{column:10s}" for column in (*BACKGROUNDS, "steady")), line, sep="\n"
+    )
+    for name, method in zip(names, methods, strict=True):
+        own = [r for r in rows if (r[3], r[4]) == method]
+        groups = [*([kind] for kind in BACKGROUNDS), STEADY]
+        means = [np.mean([r[5] for r in own if r[1] in kinds]) for kinds in groups]
+        print(f"{name:{width}s}", *(f"{value:<10.1f}" for value in means))
+    print(line)
 
 
 def main():

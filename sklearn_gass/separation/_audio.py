@@ -48,8 +48,8 @@ class AudioSeparator(SeparatorOwner):
 
     Long mixtures are worked on in blocks of frames, so that memory beyond that of the waveforms themselves does not
     grow with their length; `separate_blocks` does without an array of the whole result, too. The numbers are the same
-    to the last bit as those of all frames at once. With a `BackgroundModel` blocks have about half a minute at 16 kHz,
-    and each goes on with what was learned of the background before.
+    to the last bit as those of all frames at once. With a `BackgroundModel` blocks have half a minute, and each goes
+    on with what was learned before.
 
     Neighbouring frames of a recording are alike, so their latents are kept near each other unless the separator's
     `smoothness` says otherwise.
@@ -136,8 +136,8 @@ class AudioSeparator(SeparatorOwner):
         Raises
         ------
         ValueError
-            If frames of the STFT have another number of bins than those that were trained on, an `AudioSeparator` has
-            no source of that label, or two of them have different STFTs or sample rates.
+            If the STFT makes frames of another width than was trained on, an `AudioSeparator` has no source of that
+            label, or two of them differ in STFT or sample rate.
 
         Examples
         --------
@@ -145,8 +145,8 @@ class AudioSeparator(SeparatorOwner):
         >>> from sklearn_gass.datasets import make_voices
         >>> X, y = make_voices(3, n_utterances=2, duration=0.5, random_state=0, return_X_y=True)
         >>> pair = AudioSeparator(SupervisedSeparator(NMFSourceModel(5))).fit(X[:4], y[:4])
-        >>> alone = SupervisedSeparator([("voice2", NMFSourceModel(5)), ("rest", BackgroundModel())])
-        >>> third = AudioSeparator(alone).fit(X[4:], y[4:])
+        >>> models = [("voice2", NMFSourceModel(5)), ("rest", BackgroundModel())]
+        >>> third = AudioSeparator(SupervisedSeparator(models)).fit(X[4:], y[4:])
         >>> three = AudioSeparator.from_fitted([("voice0", pair), ("voice1", pair), ("voice2", third)])
         >>> three.classes_.tolist()
         ['voice0', 'voice1', 'voice2']
