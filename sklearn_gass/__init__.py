@@ -61,7 +61,7 @@ _MODULES = {
 }
 _SUBMODULES = {
     *("audio_io", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics", "networks", "paper"),
-    *("persistence", "scoring", "search_display", "separation", "source_models", "starts", "stft"),
+    *("persistence", "scoring", "search_display", "separation", "source_models", "starts", "stft", "web"),
 }
 
 __all__ = list(_MODULES)

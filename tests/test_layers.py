@@ -23,6 +23,7 @@ LEVELS = [
     {"starts", "critics"},
     {"separation"},
     {"paper", "persistence", "search_display"},
+    {"web"},
     {"cli"},
     {"__init__", "__main__"},
 ]

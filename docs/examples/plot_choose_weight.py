@@ -63,8 +63,8 @@ plt.show()
 # The mixture
 # -----------
 #
-# Only now we look at the true sources. A star marks the chosen λ. If another value scores higher here, that is no reason
-# to take it: nobody has these scores who has only the mixture.
+# Only now we look at the true sources. A star marks the chosen λ. If another value scores higher here, that is no
+# reason to take it: nobody has these scores who has only the mixture.
 
 import numpy as np
 

@@ -107,6 +107,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON (infinite ratios are null)")
 
 
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", metavar="MODEL", type=_path, nargs="*", help="model files to load at the start")
+    parser.add_argument("--port", metavar="N", type=_positive_int, help="port of the page (default: 7860, or the next)")
+
+
 def _add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", metavar="N", type=_seed, default=0, help="seed of all randomness (default: %(default)s)"
@@ -154,5 +159,6 @@ def _number_above(minimum: float, *, included: bool) -> Callable[[str], float]:
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("separate two voices, score and show the result", _add_demo),
     "separate": ("train on folders of clean recordings, separate files", _add_separate),
+    "serve": ("show a page in the browser to train, separate and listen", _add_serve),
     "evaluate": ("compare separated files with the true sources", _add_evaluate),
 }

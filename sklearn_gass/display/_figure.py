@@ -8,7 +8,6 @@ import warnings
 from matplotlib.figure import Figure
 from PIL import Image
 
-_COLOURS = 128
 
 
 class ShownFigure(Figure):
@@ -19,12 +18,12 @@ class ShownFigure(Figure):
 
 
 def figure_png(figure: Figure) -> bytes:
-    """Return the content of a PNG file with few colours, which takes a third of the bytes."""
+    """Return the content of a PNG file with 256 colours, which takes a third of the bytes."""
     drawn, packed = io.BytesIO(), io.BytesIO()
     with warnings.catch_warnings():
         # a name in a script that the font lacks is drawn as boxes; the text beside the picture has it right
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(drawn, format="png", dpi=110, metadata={"Software": None})
     with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+        picture.convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
     return packed.getvalue()

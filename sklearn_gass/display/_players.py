@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_LOSSLESS_BYTES = 600_000  # of all players together; beyond, pages would grow large
+_LOSSLESS_BYTES = 480_000  # of all players together; beyond, pages would grow large
 _MPEG_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
 
 # One player at a time, and all at one position: a player that starts takes over the position of the one that plays,

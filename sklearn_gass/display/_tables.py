@@ -30,7 +30,7 @@ def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: by
 
     Players hold the first minute of each waveform. All of them have the same gain, which brings the loudest to 90 % of
     full scale. They share one position: start another player, and it goes on where the first one was. Sound is FLAC
-    with 16 bits a sample, or MP3 if that would be more than 0.6 MB in all.
+    with 16 bits a sample, or MP3 if that would be more than 0.5 MB in all.
 
     Parameters
     ----------
