@@ -114,12 +114,16 @@ class Watched:
         self.page.on("console", lambda said: said.type == "error" and self.note(f"console: {said.text}"))
         self.page.on("pageerror", lambda error: self.note(f"error: {error}"))
         self.page.on("response", lambda got: got.status >= 400 and self.note(f"{got.status}: {got.url}"))
-        self.page.on("requestfailed", lambda request: self.note(f"failed: {request.url} ({request.failure})"))
+        self.page.on("requestfailed", self._note_failure)
         self.page.route("**/*", self._stay_here)
 
     def note(self, problem: str) -> None:
         """Note a problem."""
         self.problems.append(problem)
+
+    def _note_failure(self, request):
+        if request.failure != "net::ERR_ABORTED":  # which the page itself has ended, by leaving or having enough
+            self.note(f"failed: {request.url} ({request.failure})")
 
     def _stay_here(self, route):
         if urlsplit(route.request.url).hostname in {None, "127.0.0.1", "localhost"}:

@@ -196,7 +196,7 @@ class TestVisits:
         html = visit.separate(visit.tuner.settings)
         assert html.count("<audio") == 3
         assert [file.rpartition("/")[2] for file in visit.sound_files()] == [
-            "1 mix __img src_x onerror_alert_1__.wav",
+            "1 mix ___img src_x onerror_alert_1__.wav",
             "2 mix _script_alert__x____script_.wav",
         ]
         assert load_model(visit.model_file()).classes_.tolist() == sorted(EVIL)

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 
-
 class ShownFigure(Figure):
     """A figure outside pyplot that notebooks show as what a cell returns."""
 
@@ -25,5 +24,7 @@ def figure_png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(drawn, format="png", dpi=110, metadata={"Software": None})
     with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+        picture.convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            packed, "png", optimize=True
+        )
     return packed.getvalue()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,12 +68,11 @@ def read_training(sources: Sequence[tuple[str, Sequence[str]]]) -> Training:
     if len(named) < 2:
         raise UploadError("Separation needs two sources or more: give each a name and clean recordings.")
     files = [(name, path) for name, paths in named for path in paths]
-    infos = [_info(path) for _, path in files]
-    minutes = sum(info.duration for info in infos) / 60
+    minutes = sum(_seconds(path) for _, path in files) / 60
     if minutes > MAX_TRAINING_MINUTES:
         raise UploadError(f"The recordings last {minutes:.0f} minutes; at most {MAX_TRAINING_MINUTES} can train here.")
-    rate = min(info.sample_rate for info in infos)
-    waves = [read_sound(path, rate) for _, path in files]
+    rate = min(_with_its_name(audio_info, path).sample_rate for _, path in files)
+    waves = [_read_sound(path, rate) for _, path in files]
     labels = [name for name, _ in files]
     for name in names:
         if not any(np.ptp(wave) for wave, label in zip(waves, labels, strict=True) if label == name):
@@ -95,7 +94,7 @@ def read_mixtures(paths: Sequence[str], sample_rate: int) -> dict[str, NDArray[n
         raise UploadError(f"Add at most {MAX_MIXTURES} mixtures at a time.")
     mixtures: dict[str, NDArray[np.floating]] = {}
     for path in paths:
-        minutes = _info(path).duration / 60
+        minutes = _seconds(path) / 60
         if minutes > MAX_MIXTURE_MINUTES:
             raise UploadError(
                 f"{Path(path).name} lasts {minutes:.0f} minutes; a mixture has at most {MAX_MIXTURE_MINUTES} here."
@@ -104,28 +103,28 @@ def read_mixtures(paths: Sequence[str], sample_rate: int) -> dict[str, NDArray[n
         while name in mixtures:
             count += 1
             name = f"{Path(path).stem} ({count}){Path(path).suffix}"
-        mixtures[name] = read_sound(path, sample_rate)
+        mixtures[name] = _read_sound(path, sample_rate)
     return mixtures
 
 
-def read_sound(path: str, sample_rate: int) -> NDArray[np.floating]:
+def _read_sound(path: str, sample_rate: int) -> NDArray[np.floating]:
     """Read one file as one channel."""
+    return _with_its_name(load_audio, path, sample_rate=sample_rate)[0]
+
+
+def _seconds(path: str) -> float:
+    """Return how long a file says it is, without decoding it; 0 if it cannot be told or read."""
+    import soundfile
+
     try:
-        return load_audio(path, sample_rate=sample_rate)[0]
-    except (ValueError, OSError) as error:
-        raise UploadError(_without_folder(error, path)) from error
+        return float(soundfile.info(path).duration)
+    except soundfile.SoundFileError:
+        return 0.0
 
 
-def _info(path: str):
+def _with_its_name(read: Callable[..., Any], path: str, **options: Any) -> Any:
+    """Read, and tell errors as a visitor knows the file: by its name."""
     try:
-        info = audio_info(path)
+        return read(path, **options)
     except (ValueError, OSError) as error:
-        raise UploadError(_without_folder(error, path)) from error
-    if not info.duration:
-        raise UploadError(f"{Path(path).name} holds no sound.")
-    return info
-
-
-def _without_folder(error: Exception, path: str) -> str:
-    """Return an error as a visitor knows the file, by its name."""
-    return str(error).replace(str(path), Path(path).name)
+        raise UploadError(str(error).replace(str(path), Path(path).name)) from error
