@@ -1,8 +1,11 @@
 """What happens behind the page in the browser; needs no gradio."""
 
+import copy
+import re
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,7 +170,7 @@ class TestTuner:
     def test_settings_act_as_parameters_do(self, neural):
         tuner, mixture = Tuner(neural), tone(300) + tone(900)
         found = tuner.separate("m", mixture, Settings(critic_weight=7.0, mask_exponent=1.0, start_weight=20.0))
-        changed = load_copy(neural)
+        changed = copy.deepcopy(neural)
         changed.separator_.set_params(critic_weight=7.0, mask_exponent=1.0, start_weight=20.0)
         np.testing.assert_allclose(found.sources, changed.separate(mixture).sources, atol=1e-6)
         assert neural.separator_.critic_weight == 2, "the model that was given stays as it is"
@@ -178,12 +181,6 @@ class TestTuner:
     def test_silence_stays_silence(self, linear):
         found = Tuner(linear).separate("m", np.zeros(3000), Settings(0, 2, 0))
         assert not found.sources.any()
-
-
-def load_copy(audio):
-    import copy
-
-    return copy.deepcopy(audio)
 
 
 class TestVisits:
@@ -248,6 +245,18 @@ class TestVisits:
     @pytest.mark.parametrize(("text", "name"), [("anna", "anna"), ("../x", "___x"), ("", "_"), ("Ä b-c", "Ä b-c")])
     def test_names_of_files_lead_nowhere_else(self, text, name):
         assert file_name(text) == name
+
+
+def test_the_guide_has_the_limits():
+    page = (Path(__file__).parents[1] / "docs" / "guide" / "browser.rst").read_text(encoding="utf-8")
+    limits = [
+        f"{_uploads.MAX_FILE_MEGABYTES} MB",
+        f"{_uploads.MAX_SOURCES}",
+        f"{_uploads.MAX_TRAINING_MINUTES} minutes",
+    ]
+    limits += [f"{_uploads.MAX_MIXTURE_MINUTES} minutes", f"{_uploads.MAX_MIXTURES}"]
+    table = re.findall(r"^\w[\w ]+?  +(\d+.*)$", page, re.MULTILINE)
+    assert table == limits
 
 
 def test_without_gradio_the_command_says_what_to_install(monkeypatch, capsys):

@@ -99,7 +99,11 @@ class Page:
         alone = {"concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
         trained = [self._training_status, *self._state()]
         inputs = [self._kind, self._length, *recordings]
-        self._train.click(self._run_training, inputs, trained, concurrency_id="training", **alone)
+        queued = alone | {
+            "concurrency_id": "training",
+            "show_progress": "minimal",
+        }  # which shows the place in the queue
+        self._train.click(self._run_training, inputs, trained, **queued)
         self._cancel.click(self._cancel_training, None, None, queue=False, api_visibility="private")
         self._upload.upload(self._load, self._upload, [self._model_status, *self._state()], **_quick())
         self._model.input(self._choose, self._model, [self._model_status, *self._state()], **_quick())

@@ -173,4 +173,5 @@ def test_ctrl_c_removes_what_was_uploaded(server, temporary):
     process = server[1]
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.glob("sklearn-gass-*")) == []
+    assert [path for path in temporary.rglob("*") if path.suffix in {".wav", ".safetensors"}] == []
