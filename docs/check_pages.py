@@ -38,10 +38,11 @@ _TOO_WIDE = """() => {
       if (['auto', 'scroll'].includes(getComputedStyle(node).overflowX)) return true;
     return false;
   };
-  const found = [];
+  const column = document.querySelector('[role=main]') ?? document.documentElement;
+  const found = [], limit = column.getBoundingClientRect().right + 1;
   for (const node of document.querySelectorAll('pre, table, img, audio, mjx-container')) {
     const box = node.getBoundingClientRect();
-    if (box.width && box.right > document.documentElement.clientWidth + 1 && !scrolls(node))
+    if (box.width && box.right > limit && !scrolls(node))
       found.push(node.tagName + ' ' + node.innerText?.slice(0, 40));
   }
   if (document.documentElement.scrollWidth > document.documentElement.clientWidth + 1) found.push('the whole page');

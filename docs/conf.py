@@ -52,6 +52,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "backreferences_dir": "generated/examples",  # lists of examples for the pages of classes
     "doc_module": "sklearn_gass",
+    "within_subsection_order": "gallery_order.Order",
     "reference_url": {"sklearn_gass": None},  # names in the code of examples are links
     "show_signature": False,
     "download_all_examples": False,

@@ -32,6 +32,7 @@ display
 
 from sklearn_gass.metrics import si_sdr
 
+print("not separated:   ", si_sdr(true_voices, [mixture] * 3).round(1), "dB")
 print("among two others:", si_sdr(true_voices, display.sources).round(1), "dB")
 pair, true_pair = make_mixture([X[0], X[6]])
 train = [k for k in train if y[k] != y[12]]

@@ -20,13 +20,19 @@ separator = SupervisedSeparator(model, random_state=0).set_params(start__max_ite
 audio = AudioSeparator(separator).fit(X[1:6] + X[7:], [*y[1:6], *y[7:]])
 
 # %%
+# The masks are the shares of the mixture that each voice gets:
+
+from sklearn_gass.display import SeparationDisplay, separation_html
+
+SeparationDisplay.from_estimator(audio, mixture).figure_.suptitle("mask exponent 2")
+
+# %%
 # The mask exponent
 # -----------------
 #
 # Start the first player, then the others: each goes on where the one before was. With a low exponent you hear more of
 # the other voice. With a high one you hear less of it, and more artifacts: short tones that nobody made.
 
-from sklearn_gass.display import separation_html
 from sklearn_gass.metrics import bss_eval
 
 
