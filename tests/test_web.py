@@ -145,7 +145,7 @@ class TestTraining:
     def test_lengths_scale_all_steps(self):
         short, normal = (make_separator("VAE, the best separation", length, RATE) for length in ("short", "normal"))
         for name in ("source_model__max_iter", "start__max_iter", "critic__max_iter"):
-            assert short.separator.get_params()[name] == normal.separator.get_params().get(name, 0) / 5
+            assert short.separator.get_params()[name] == normal.separator.get_params()[name] / 5
         assert make_separator("NMF, trains in a second", "long", RATE).separator.source_model.max_iter == 20
 
     def test_a_cancelled_step_raises(self):

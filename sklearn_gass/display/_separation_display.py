@@ -192,7 +192,8 @@ class SeparationDisplay:
                 else:
                     self.ax_[row, column].set_axis_off()
             if column < 2:
-                self.figure_.colorbar(image, ax=self.ax_[:, column].tolist(), label="share" if is_mask else "dB")
+                label = "share" if is_mask else "dB"
+                self.figure_.colorbar(image, ax=self.ax_[:, column].tolist(), label=label, aspect=12 * len(self.ax_))
         self.ax_[0, 0].set_ylim(0, _highest_frequency(powers, self.sample_rate) / 1000)
         for row in self.ax_[:, 0]:
             row.set_ylabel("kHz")

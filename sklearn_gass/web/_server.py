@@ -40,6 +40,7 @@ def serve(paths: Sequence[Path], port: int | None, announce: Callable[[str], Non
         uploads = Path(folder, "uploads")
         # gradio reads these when it is imported; it would report its use and look for newer versions otherwise
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(uploads), "HF_HUB_OFFLINE": "1"}
+        os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), _HOST]))
         from sklearn_gass.web._page import CSS, Page
 
         visits = Visits(models, Path(folder))
@@ -52,6 +53,7 @@ def serve(paths: Sequence[Path], port: int | None, announce: Callable[[str], Non
                 quiet=True,
                 prevent_thread_lock=True,
                 ssr_mode=False,
+                _frontend=False,  # do not refuse to run where the page takes three seconds for its first answer
                 footer_links=[],
                 max_file_size=f"{MAX_FILE_MEGABYTES}mb",
                 css=CSS,

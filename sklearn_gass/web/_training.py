@@ -6,8 +6,10 @@ import threading
 import time
 from typing import Any
 
+from sklearn_gass.critics import MixtureCritic
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator
 from sklearn_gass.source_models import NMFSourceModel, VAESourceModel, WGANSourceModel
+from sklearn_gass.starts import MixtureStart
 from sklearn_gass.stft import STFT
 from sklearn_gass.web._uploads import Training
 
@@ -16,6 +18,7 @@ MODELS = {
     "Wasserstein GAN": WGANSourceModel,
     "NMF, trains in a second": NMFSourceModel,
 }
+_STEPS = ("source_model__max_iter", "start__max_iter", "critic__max_iter")
 LENGTHS = {"short": 0.2, "normal": 1.0, "long": 3.0}  # times the default number of steps
 
 
@@ -95,19 +98,11 @@ class Progress:
 
 def make_separator(model: str, length: str, sample_rate: int) -> AudioSeparator:
     """Return an unfitted separator with as many steps as were asked for."""
-    factor, kind = LENGTHS[length], MODELS[model]
-    separator = SupervisedSeparator(kind())
-    if kind is not NMFSourceModel:
-        for name in ("source_model__max_iter", "start__max_iter", "critic__max_iter"):
-            steps = _get(separator, name)
-            separator.set_params(**{name: max(1, round(factor * steps))})
+    separator = SupervisedSeparator(MODELS[model](), start=MixtureStart(), critic=MixtureCritic())
+    if MODELS[model] is not NMFSourceModel:
+        steps = separator.get_params()
+        separator.set_params(**{name: max(1, round(LENGTHS[length] * steps[name])) for name in _STEPS})
     return AudioSeparator(separator, stft=STFT.for_sample_rate(sample_rate), sample_rate=sample_rate, random_state=0)
-
-
-def _get(separator: SupervisedSeparator, name: str) -> int:
-    part, _, parameter = name.partition("__")
-    value = getattr(separator, part)
-    return getattr(separator._make_part(part, value) if isinstance(value, str) else value, parameter)
 
 
 class TrainingJob:

@@ -53,10 +53,12 @@ def server(browser, temporary):
     command = [sys.executable, "-m", "sklearn_gass", "serve"]
     environment = os.environ | {"TMPDIR": str(temporary)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    line = process.stdout.readline()
-    yield re.search(r"http://127\.0\.0\.1:\d+", line)[0], process
-    process.kill()
-    process.communicate()
+    try:
+        line = process.stdout.readline()
+        yield re.search(r"http://127\.0\.0\.1:\d+", line)[0], process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
