@@ -64,7 +64,7 @@ _MODULES = {
 _SUBMODULES = {
     *("audio_io", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics", "networks", "paper"),
     *("persistence", "progress", "scoring", "search_display", "separation", "source_models", "starts", "stft"),
-    "training_display",
+    *("training_display", "web"),
 }
 
 __all__ = list(_MODULES)

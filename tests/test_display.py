@@ -1,14 +1,15 @@
 """Pictures, players and pages."""
 
 import io
+import pickle
 import re
 import sys
-import wave
 from base64 import b64decode
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import soundfile
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.figure import Figure
 
@@ -55,11 +56,14 @@ def assert_self_contained(html):
 
 
 def decode_player(attributes):
-    prefix = "data:audio/wav;base64,"
+    prefix = "data:audio/flac;base64,"
     assert attributes["src"].startswith(prefix)
-    with wave.open(io.BytesIO(b64decode(attributes["src"].removeprefix(prefix)))) as file:
-        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2"), file.getframerate()
+    file = io.BytesIO(b64decode(attributes["src"].removeprefix(prefix)))
+    assert soundfile.info(file).subtype == "PCM_16"
+    file.seek(0)
+    samples, rate = soundfile.read(file, dtype="int16")
+    assert samples.ndim == 1
+    return samples, rate
 
 
 def tone(frequency, seconds=0.5, rate=RATE, amplitude=0.5):
@@ -74,6 +78,7 @@ def waves():
 @pytest.fixture
 def no_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "sklearn_gass.display._figure", raising=False)
 
 
 def test_figure_has_a_row_for_each_wave_and_one_colour_scale(waves):
@@ -189,6 +194,31 @@ def test_players_hold_the_first_minute():
     assert len(decode_player(page.all("audio")[0])[0]) == 60 * RATE
     assert "first 60 s" in page.texts
     assert "61.00" in page.texts
+
+
+def test_players_of_one_fragment_share_a_position(waves):
+    for player in Page(separation_html(waves, RATE)).all("audio"):
+        assert "this.currentTime=other.currentTime" in player["onplay"]
+        assert "other.currentTime=this.currentTime" in player["onseeked"]
+
+
+def test_ten_seconds_of_two_sources_are_below_a_megabyte():
+    noise = np.random.default_rng(0).normal(size=(2, 160_000)) * 0.1
+    for rate in (16000, 44100):
+        sound = {"a": noise[0], "b": noise[1]} if rate == 16000 else {"a": np.tile(noise[0], 3)[:441_000]}
+        waves = {"mixture": sum(sound.values()), **sound}
+        assert len(separation_html(waves, rate)) < 1_000_000, "noise is what compresses worst"
+
+
+def test_players_at_a_rate_that_mp3_lacks_are_lossless():
+    noise = np.random.default_rng(0).normal(size=500_000)
+    (player,) = Page(separation_html({"noise": noise}, 16001)).all("audio")
+    assert len(decode_player(player)[0]) == 500_000
+
+
+def test_figures_are_pickled(waves):
+    figure = pickle.loads(pickle.dumps(plot_spectrograms(waves, RATE)))
+    assert figure._repr_png_().startswith(PNG_SIGNATURE)
 
 
 def test_names_are_escaped():

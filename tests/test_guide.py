@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import SkipTestWarning
 
+from sklearn_gass import save_audio
 from sklearn_gass.metrics import si_sdr
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide"
@@ -18,7 +19,7 @@ GUIDE = Path(__file__).parents[1] / "docs" / "guide"
 def code_blocks(page):
     """Return the Python code of a page in one piece."""
     text = (GUIDE / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text, re.MULTILINE)
+    blocks = re.findall(r"^\.\. (?:code-block:: python|run::)\n\n((?:    .*\n|\n)+)", text, re.MULTILINE)
     return "\n".join(map(textwrap.dedent, blocks))
 
 
@@ -62,6 +63,31 @@ def test_a_voice_comes_out_of_an_unknown_background():
         assert si_sdr(reference, audio.separate(mixture)["anna"][None])[0] > before + 5
     unheard = si_sdr(reference, page["separation"]["anna"][None])[0]
     assert si_sdr(reference, page["better"]["anna"][None])[0] > unheard
+def test_getting_started_separates_and_saves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page: dict = {}
+    exec(code_blocks("getting_started.rst"), page)
+    before = si_sdr(page["true_voices"], [page["mixture"]] * 2)
+    assert (si_sdr(page["true_voices"], page["voices"].sources) > before + 3).all()
+    assert sorted(path.name for path in Path("separated").iterdir()) == ["voice0.wav", "voice1.wav"]
+
+
+@pytest.mark.parametrize("page", ["choosing.rst", "tuning.rst", "../index.rst"])
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(code_blocks(page), {})
+
+
+def test_recordings_are_read_by_the_folders_of_their_sources(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("anna", "ben"):
+        folder = tmp_path / "recordings" / name
+        folder.mkdir(parents=True)
+        save_audio(folder / "monday.wav", np.sin(np.arange(4000)), 8000)
+    page: dict = {}
+    exec(code_blocks("recordings.rst"), page)
+    assert page["y"] == ["anna", "ben"]
+    assert [len(wave) for wave in page["X"]] == [8000, 8000], "at the rate that was asked for"
 
 
 def test_parameters_of_a_critic_of_one_s_own_nest(extended):

@@ -26,7 +26,7 @@ LEVELS = [
     {"starts", "critics"},
     {"separation"},
     {"paper", "persistence", "search_display"},
-    {"training_display"},
+    {"training_display", "web"},
     {"cli"},
     {"__init__", "__main__"},
 ]

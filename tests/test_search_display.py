@@ -87,6 +87,22 @@ class TestSearchDisplay:
         display = SearchDisplay.from_search(made_up(params, [[1, 2]] * len(values)))
         assert display.ax_.get_xscale() == scale
 
+    def test_ticks_stand_at_the_values_and_the_legend_above_the_data(self, search):
+        display = SearchDisplay.from_search(search)
+        assert display.ax_.get_xticks().tolist() == [0, 1, 10]
+        assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["0", "1", "10"]
+        display.figure_.draw_without_rendering()
+        assert display.ax_.get_legend().get_window_extent().y0 >= display.ax_.get_window_extent().y1
+
+    def test_lines_differ_in_more_than_colour(self, search):
+        lines = SearchDisplay.from_search(search).lines_.values()
+        assert len({line.get_marker() for line in lines}) == len({line.get_linestyle() for line in lines}) == 3
+
+    def test_ticks_too_close_to_read_have_no_text(self):
+        params = [{"critic_weight": value} for value in (1.0, 1.01, 2.0)]
+        display = SearchDisplay.from_search(made_up(params, [[1, 2]] * 3))
+        assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["1", "", "2"]
+
     def test_improvements_have_names(self):
         scores = {"si_sdr_improvement": np.ones((2, 2))}
         display = SearchDisplay(param_name="critic_weight", param_range=np.array([0, 1]), scores=scores).plot()

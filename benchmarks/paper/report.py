@@ -1,7 +1,7 @@
 """Make the tables and the figure of the comparison from the cells that ``run.py`` left.
 
 Run ``python benchmarks/paper/report.py``. It writes ``results.json`` with every cell, ``docs/paper_table.md`` and the
-figure beside it. With ``--readme`` it also writes the table between the figure marks of the README. With ``--cells`` it
+figure beside it. With ``--readme`` it also writes five rows between the figure marks of the README. With ``--cells`` it
 takes the cells of another folder, such as those of another corpus, and only prints.
 """
 
@@ -13,18 +13,20 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from methods import BOUND_EXPONENT, BOUNDS, CHOSEN, FAMILIES, NETWORKS, settings
+from figure import METRICS, draw
+from methods import BOUND_EXPONENT, BOUNDS, CHOSEN, FAMILIES, NETWORKS, OURS, settings
 from scipy.stats import binomtest
 
-from sklearn_gass import SupervisedSeparator
+from sklearn_gass import NMFSourceModel, SupervisedSeparator
 from sklearn_gass.display import format_decibel
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 KNOWN = {*FAMILIES, *CHOSEN, BOUNDS, *NETWORKS}
-BASELINE = "NMF, 100 templates"
+BASELINE, DEFAULT_NMF = "NMF, 100 templates", f"NMF, {NMFSourceModel().n_components} templates"
+MASK_NETWORK, IDEAL = NETWORKS["mask-network"], "ideal ratio mask"
+TIMES = {"fit_seconds": max, "separate_seconds": np.median}  # the slowest pair; the median pair
 FIGURE = "paper_figure.svg"
-METRICS = ("sdr", "sir", "sar")
 DEFAULT_WEIGHT = SupervisedSeparator().critic_weight
 WEIGHT, ORACLE = ", λ = ", ", oracle λ (picked by the true sources)"
 GAIN_HEADER = "| method | SDR [95 %] | ahead | SIR | SAR |", "|---" * 5 + "|"
@@ -213,22 +215,6 @@ def make_table(rows, baseline=None):
     return "\n".join([*lines, *(table_row(name, rows[name], baseline) for name in order)])
 
 
-def draw(rows):
-    """Draw the distribution over the pairs of SDR, SIR and SAR, best mean SDR on top."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    order = sorted(rows, key=lambda name: np.mean([scores["sdr"] for scores in rows[name].values()]))
-    figure = Figure(figsize=(9, 1 + 0.28 * len(order)), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, 3, sharey=True), METRICS, strict=True):
-        values = [[scores[metric] for scores in rows[name].values()] for name in order]
-        axes.violinplot(values, orientation="horizontal", showmeans=True, showextrema=False, widths=0.9, points=40)
-        axes.set(xlabel=f"{metric.upper()} / dB", yticks=range(1, len(order) + 1), yticklabels=order)
-        axes.grid(axis="x", alpha=0.3)
-    with matplotlib.rc_context({"svg.hashsalt": FIGURE, "svg.fonttype": "none"}):
-        figure.savefig(ROOT / "docs" / FIGURE, metadata={"Date": None})
-
-
 def introduction(cells, n_pairs):
     """Return the lines above the table."""
     more = " ".join(str(seed) for seed in sorted({cell["seed"] for cell in cells}) if seed)
@@ -282,26 +268,60 @@ def make_sections(cells, rows):
     return sections
 
 
+def make_readme_table(rows):
+    """Return a table of five rows: mixture, NMF, the best generative model, the mask network and the ideal mask."""
+    neural = [next(iter(family.variants)) for name, family in OURS.items() if not name.startswith("nmf")]
+    means = {name: np.mean([scores["sdr"] for scores in rows[name].values()]) for name in neural if name in rows}
+    named = {"mixture": "mixture, not separated", DEFAULT_NMF: "NMF"}
+    if means:
+        best = max(means, key=means.__getitem__)
+        named[best] = f"{best}, the best generative model"
+    named |= {MASK_NETWORK: "mask network", IDEAL: "ideal mask, from the true sources"}
+    lines = ["| method | SDR | SIR | SAR | CPU s to train | CPU s to separate |", "|---" * 6 + "|"]
+    for name, label in named.items():
+        if name not in rows:
+            continue
+        values = {key: [scores.get(key) for scores in rows[name].values()] for key in (*METRICS, *TIMES)}
+        cells = [decibels(np.mean(values[key])) for key in METRICS]
+        cells += [seconds(merge(values[key])) if None not in values[key] else "" for key, merge in TIMES.items()]
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def make_readme_body(rows, n_pairs):
+    """Return what stands between the figure marks of the README."""
+    return f"""Means over {n_pairs} pairs of a female and a male speaker of the TIMIT sample, at equal levels, with nine
+training sentences of each speaker. Scores are in dB, by BSS eval.
+
+{make_readme_table(rows)}
+
+[The whole table](docs/paper_table.md) has all models, the paper's settings, intervals and footnotes.
+`python benchmarks/paper/report.py --readme` makes both."""
+
+
 def publish(cells, rows, sections, readme):
-    """Write results, page and figure and, if asked to, the main rows into the README."""
+    """Write results, page and figure and, if asked to, five rows into the README."""
     (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n", encoding="utf-8")
     most = max(map(len, rows.values()))
     main_rows = {name: pairs for name, pairs in rows.items() if len(pairs) == most and is_main(name)}
-    draw({name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name})
-    intro = introduction(cells, most)
-    caption = f"![Distribution of SDR, SIR and SAR over the pairs, by method]({{}}{FIGURE})"
-    page = "\n\n".join([f"# The paper's table\n\n{intro}\n{sections[0]}", caption.format(""), *sections[1:]])
+    drawn = {name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name}
+    draw(drawn, ROOT / "docs" / FIGURE)
+    caption = f"""![Distribution of SDR, SIR and SAR over the pairs, by method]({FIGURE})
+
+Each dot is a pair of speakers, as the mean over both sources and all seeds. The black line is the median of the pairs;
+the table has their means."""
+    page = "\n\n".join([f"# The paper's table\n\n{introduction(cells, most)}\n{sections[0]}", caption, *sections[1:]])
     (ROOT / "docs" / "paper_table.md").write_text(page + "\n", encoding="utf-8")
     if readme:
         path = ROOT / "README.md"
-        body = f"{intro}\n{make_table(main_rows)}\n\n{caption.format('docs/')}"
+        body = make_readme_body(main_rows, most)
         path.write_text(between_marks(path.read_text(encoding="utf-8"), body), encoding="utf-8")
 
 
 def main():
     """Print the tables and write what is kept."""
     parser = argparse.ArgumentParser(description="Make the table of the comparison from its cells.")
-    parser.add_argument("--readme", action="store_true", help="also put the main rows into the README")
+    parser.add_argument("--readme", action="store_true", help="also put five rows into the README")
     parser.add_argument("--cells", type=Path, help="print the table of this folder and write nothing")
     options = parser.parse_args()
     cells = load_cells(options.cells)

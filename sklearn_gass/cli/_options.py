@@ -163,6 +163,14 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_serve(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``serve``."""
+    parser.add_argument("models", metavar="MODEL", type=values.path, nargs="*", help="model files to load at the start")
+    parser.add_argument(
+        "--port", metavar="N", type=values.positive_int, help="port of the page (default: 7860, or the next free one)"
+    )
+
+
 def _add_folder(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=values.path, default=Path(default), help="default: %(default)s"
@@ -288,4 +296,5 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "info": ("say what a model file holds", add_info),
     "sample": ("let source models draw frames, as a picture and as sound", add_sample),
     "evaluate": ("compare separated files with the true sources", add_evaluate),
+    "serve": ("show a page in the browser to train, separate and listen", add_serve),
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,7 @@ from sklearn_gass.display._levels import check_waves, peak_level
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_RANGE_DB = 80.0
+RANGE_DB = 80.0
 _MAX_COLUMNS = 1500  # more frames than a picture has pixels would cost memory and show nothing
 
 
@@ -60,9 +58,9 @@ def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: An
     ['low', 'high']
     """
     checked = check_waves(waves, sample_rate)
-    figure_class = _figure_class()
+    new_figure = figure_class()
     if axes is None:
-        figure = figure_class(figsize=(9, 0.8 + 1.55 * len(checked)), layout="constrained")
+        figure = new_figure(figsize=(9, 0.8 + 1.55 * len(checked)), layout="constrained")
         panels = figure.subplots(len(checked), sharex=True, sharey=True, squeeze=False).ravel()
     else:
         panels = np.ravel(np.asarray(axes, dtype=object))
@@ -70,17 +68,17 @@ def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: An
             raise ValueError(f"{len(checked)} waveforms need as many axes, got {len(panels)}.")
         figure = panels[0].get_figure(root=True)
     peak = max(map(peak_level, checked.values())) or 1.0
-    spectra = [_power_spectrogram(wave, peak, sample_rate) for wave in checked.values()]
+    spectra = [power_spectrogram(wave, peak, sample_rate) for wave in checked.values()]
     loudest = max(float(power.max()) for power in spectra) or 1.0
     duration = max(wave.size for wave in checked.values()) / sample_rate
     for panel, (name, wave), power in zip(panels, checked.items(), spectra, strict=True):
-        decibels = 10 * np.log10(np.maximum(power / loudest, 10 ** (-_RANGE_DB / 10)))
+        decibels = 10 * np.log10(np.maximum(power / loudest, 10 ** (-RANGE_DB / 10)))
         image = panel.imshow(
             decibels.T,
             origin="lower",
             aspect="auto",
             cmap="magma",
-            vmin=-_RANGE_DB,
+            vmin=-RANGE_DB,
             vmax=0,
             extent=(0, wave.size / sample_rate, 0, sample_rate / 2000),
         )
@@ -125,34 +123,22 @@ def spectrograms_png(waves: Mapping[str, ArrayLike], sample_rate: int) -> bytes:
     >>> spectrograms_png({"tone": np.sin(np.arange(4000))}, sample_rate=8000)[1:4]
     b'PNG'
     """
-    return _png(plot_spectrograms(waves, sample_rate))
+    figure = plot_spectrograms(waves, sample_rate)
+    from sklearn_gass.display._figure import figure_png
+
+    return figure_png(figure)
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # a name in a script that the font lacks is drawn as boxes; the text beside the picture has it right
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _figure_class() -> type[Figure]:
+def figure_class() -> type[Figure]:
+    """Return the class of figures that notebooks show, or raise ImportError in one sentence."""
     try:
-        from matplotlib.figure import Figure
+        from sklearn_gass.display._figure import ShownFigure
     except ImportError as error:
         raise ImportError("Spectrograms need matplotlib: pip install 'sklearn_gass[plots]'") from error
-
-    class ShownFigure(Figure):
-        """A figure outside pyplot that notebooks show as what a cell returns."""
-
-        def _repr_png_(self) -> bytes:
-            return _png(self)
-
     return ShownFigure
 
 
-def _power_spectrogram(wave: NDArray[np.floating], peak: float, sample_rate: int) -> NDArray[np.floating]:
+def power_spectrogram(wave: NDArray[np.floating], peak: float, sample_rate: int) -> NDArray[np.floating]:
     """Return powers of shape (n_frames, n_bins), at most `_MAX_COLUMNS` frames however long the waveform is."""
     n_fft = frame_length(sample_rate)
     hop = max(n_fft // 8, math.ceil(wave.size / _MAX_COLUMNS))

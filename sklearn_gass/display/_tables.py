@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import wave as wave_files
 from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
@@ -13,17 +11,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_gass.display._levels import check_waves, decibel_level, format_decibel, peak_level
+from sklearn_gass.display._players import make_players
 from sklearn_gass.display._spectrograms import spectrograms_png
 
 _MAX_PLAYER_SECONDS = 60.0
 _PLAYER_PEAK = 0.9
 
 
+class Fragment(str):
+    """HTML that a notebook shows if a cell ends with it."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
 def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: bytes | None = None) -> str:
     """Return a table of waveforms with players, and their spectrograms if matplotlib is installed.
 
-    Players hold the first minute of each waveform, with 16 bits a sample. All of them have the same gain, which brings
-    the loudest to 90 % of full scale.
+    Players hold the first minute of each waveform. All of them have the same gain, which brings the loudest to 90 % of
+    full scale. They share one position: start another player, and it goes on where the first one was. Sound is FLAC
+    with 16 bits a sample, or MP3 if that would be more than 0.5 MB in all.
 
     Parameters
     ----------
@@ -37,7 +44,7 @@ def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: by
     Returns
     -------
     html : str
-        Fragment for a notebook or a page; the names are escaped.
+        Fragment for a page, which a notebook shows if a cell ends with it; the names are escaped.
 
     Raises
     ------
@@ -60,17 +67,18 @@ def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: by
     n_heard = math.ceil(_MAX_PLAYER_SECONDS * sample_rate)
     heard = {name: wave[:n_heard] for name, wave in checked.items()}
     peak = max(map(peak_level, heard.values())) or 1.0
+    players = make_players({name: wave / peak * _PLAYER_PEAK for name, wave in heard.items()}, sample_rate)
     rows = []
     for name, wave in checked.items():
         cells = [f"{wave.size / sample_rate:.2f}", format_decibel(decibel_level(wave))]
         numbers = "".join(f'<td style="text-align:right">{cell}</td>' for cell in cells)
-        player = _player(name, heard[name] / peak * _PLAYER_PEAK, sample_rate)
-        rows.append(f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>{numbers}<td>{player}</td></tr>')
+        head = f'<th scope="row" style="text-align:left">{escape(name)}</th>'
+        rows.append(f"<tr>{head}{numbers}<td>{players[name]}</td></tr>")
     listen = "listen" if all(wave.size <= n_heard for wave in checked.values()) else f"first {_MAX_PLAYER_SECONDS:g} s"
     aligned = {"sound": "left", "seconds": "right", "level (dB)": "right", listen: "left"}
     heads = "".join(f'<th scope="col" style="text-align:{side}">{head}</th>' for head, side in aligned.items())
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<div class="separation">{table}{_picture(checked, sample_rate, png)}</div>'
+    return Fragment(f'<div class="separation">{table}{_picture(checked, sample_rate, png)}</div>')
 
 
 def scores_html(scores: Mapping[str, Mapping[str, float]], caption: str = "") -> str:
@@ -117,20 +125,3 @@ def _picture(waves: Mapping[str, NDArray[np.floating]], sample_rate: int, png: b
         return ""
     alternative = escape(f"Spectrograms, one below the other: {', '.join(waves)}.")
     return f'<img style="max-width:100%" alt="{alternative}" src="data:image/png;base64,{b64encode(png).decode()}">'
-
-
-def _player(name: str, wave: NDArray[np.floating], sample_rate: int) -> str:
-    data = b64encode(_wav_file(wave, sample_rate)).decode()
-    label = escape(f"Listen to {name}")
-    return f'<audio controls aria-label="{label}" src="data:audio/wav;base64,{data}"></audio>'
-
-
-def _wav_file(wave: NDArray[np.floating], sample_rate: int) -> bytes:
-    """Return a mono file with 16 bits a sample; full scale is 1."""
-    buffer = io.BytesIO()
-    with wave_files.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(int(sample_rate))
-        file.writeframes(np.rint(wave * 32767).clip(-32768, 32767).astype("<i2").tobytes())
-    return buffer.getvalue()

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from sklearn_gass.search_display._axes import new_axes, parameter_label
+from sklearn_gass.display._axes import display_axes
+from sklearn_gass.search_display._axes import LINES, MARKERS, parameter_label, set_scale
 from sklearn_gass.search_display._slices import slice_through_best
 from sklearn_gass.separation import SupervisedSeparatorCV
 
@@ -159,35 +160,26 @@ class SearchDisplay:
         self : SearchDisplay
             With the attributes that name what was drawn.
         """
-        self.ax_ = new_axes() if ax is None else ax
+        self.ax_ = display_axes(1, 1, ax)[0, 0]
         self.figure_ = self.ax_.get_figure()
         self.lines_, self.fill_between_ = {}, {}
-        for name, values in self.scores.items():
+        for k, (name, values) in enumerate(self.scores.items()):
             mean, spread = np.mean(values, axis=1), np.std(values, axis=1)
-            (line,) = self.ax_.plot(self.param_range, mean, marker="o", label=_title(name))
+            style = {"marker": MARKERS[k % len(MARKERS)], "linestyle": LINES[k % len(LINES)]}
+            (line,) = self.ax_.plot(self.param_range, mean, label=_title(name), **style)
             self.lines_[name] = line
             self.fill_between_[name] = self.ax_.fill_between(
                 self.param_range, mean - spread, mean + spread, alpha=0.2, color=line.get_color()
             )
         if self.best_value is not None:
             self.ax_.axvline(self.best_value, color="grey", linestyle=":", label="chosen")
-        _set_scale(self.ax_, self.param_range)
+        set_scale(self.ax_, np.asarray(self.param_range))
         self.ax_.set(xlabel=parameter_label(self.param_name), ylabel="dB")
-        self.ax_.legend()
+        # above the axes, where no data are
+        self.ax_.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(self.scores) + 1, frameon=False)
         return self
 
 
 def _title(metric: str) -> str:
     base, improvement, _ = metric.partition("_improvement")
     return _TITLES.get(base, base) + improvement.replace("_", " ")
-
-
-def _set_scale(ax: Any, values: NDArray[Any]) -> None:
-    """Use a logarithmic axis if values span more than a decade; it is linear around 0 if 0 is one of them."""
-    positive = values[np.isfinite(values) & (values > 0)]
-    if len(positive) and (values >= 0).all() and positive.max() >= 10 * positive.min():
-        if len(positive) < len(values):
-            ax.set_xscale("symlog", linthresh=positive.min())
-            ax.set_xlim(left=-0.1 * positive.min())
-        else:
-            ax.set_xscale("log")

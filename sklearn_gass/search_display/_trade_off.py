@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_gass.search_display._axes import new_axes, parameter_label
+from sklearn_gass.display._axes import display_axes
+from sklearn_gass.search_display._axes import parameter_label
 from sklearn_gass.search_display._slices import slice_through_best
 
 
@@ -109,7 +110,7 @@ class TradeOffDisplay:
         self : TradeOffDisplay
             With the attributes that name what was drawn.
         """
-        self.ax_ = new_axes() if ax is None else ax
+        self.ax_ = display_axes(1, 1, ax)[0, 0]
         self.figure_ = self.ax_.get_figure()
         sir, sar = np.mean(self.sir, axis=1), np.mean(self.sar, axis=1)
         self.errorbar_ = self.ax_.errorbar(
@@ -120,6 +121,8 @@ class TradeOffDisplay:
             self.ax_.annotate(f"{value:g}", (x, y), textcoords="offset points", xytext=(5, 5))
         if self.best_value is not None:
             chosen = self.param_range == self.best_value
-            self.ax_.plot(sir[chosen], sar[chosen], "*", markersize=14)
-        self.ax_.set(xlabel="SIR (dB)", ylabel="SAR (dB)", title=f"{parameter_label(self.param_name)} at each point")
+            self.ax_.plot(sir[chosen], sar[chosen], "*", markersize=14, label="chosen")
+            self.ax_.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)  # above, where no data are
+        self.ax_.set(xlabel="SIR (dB)", ylabel="SAR (dB)")
+        self.ax_.set_title(f"{parameter_label(self.param_name)} at each point", loc="left", fontsize="medium")
         return self

@@ -116,6 +116,7 @@ def test_weight_of_a_missing_critic_is_said(files, capsys, quick_picture):
 
 def test_without_matplotlib_there_is_no_picture(files, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "sklearn_gass.display._figure", raising=False)
     assert main(SEPARATE) == 0
     assert capsys.readouterr().err.startswith(
         f"{TRAINED}No picture is written. Spectrograms need matplotlib: pip install"
