@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass.critics import MixtureCritic
-from sklearn_gass.search_display._axes import new_axes
+from sklearn_gass.display._axes import display_axes
 from sklearn_gass.source_models import WGANSourceModel
 
 __all__ = ["TrainingDisplay"]
@@ -118,7 +118,7 @@ class TrainingDisplay:
         self : TrainingDisplay
             With the attributes that name what was drawn.
         """
-        self.ax_ = new_axes() if ax is None else ax
+        self.ax_ = display_axes(1, 1, ax)[0, 0]
         self.figure_ = self.ax_.get_figure()
         self.lines_ = {
             name: _line(self.ax_, values, name, i, "-") for i, (name, values) in enumerate(self.losses.items())

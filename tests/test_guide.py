@@ -63,6 +63,8 @@ def test_a_voice_comes_out_of_an_unknown_background():
         assert si_sdr(reference, audio.separate(mixture)["anna"][None])[0] > before + 5
     unheard = si_sdr(reference, page["separation"]["anna"][None])[0]
     assert si_sdr(reference, page["better"]["anna"][None])[0] > unheard
+
+
 def test_getting_started_separates_and_saves(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page: dict = {}

@@ -53,7 +53,7 @@ class Tuner:
         separator = self.audio.separator_
         while hasattr(separator, "separator_"):  # a search holds the separator that it found best
             separator = separator.separator_
-        self._separator = separator
+        self._separator = separator.for_recordings()
         self._found: dict[str, tuple[tuple[float, float], Explanation]] = {}
         self.n_searches = 0
 
@@ -102,9 +102,7 @@ class Tuner:
 
 
 class _RememberingSeparator:
-    """What the separation of a waveform asks for its frames."""
-
-    couples_frames = True  # all frames of a mixture at once
+    """What the separation of a waveform asks for its frames, all of them at once."""
 
     def __init__(self, tuner: Tuner, name: str, settings: Settings):
         self._tuner, self._name, self._settings = tuner, name, settings
