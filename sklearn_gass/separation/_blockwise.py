@@ -67,7 +67,8 @@ def separate_pieces(
         return
     n_frames, begin = stft.n_frames(mixture.size), 0
     blocks = stft.analyze_blocks(audible, block_frames(separator, n_frames), level=level)
-    separate = separator.recording_separator() if hasattr(separator, "recording_separator") else separator.separate
+    has_background = getattr(separator, "has_background", False)
+    separate = separator.recording_separator() if has_background else separator.separate
     separated = ((separate(magnitudes), phase) for magnitudes, phase in blocks)
     for piece in stft.synthesize_blocks(separated, mixture.size):
         end = begin + piece.shape[1]
