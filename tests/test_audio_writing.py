@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sklearn_gass.audio_io import AUDIO_SUFFIXES, _encodings, load_audio, save_audio
+from sklearn_gass.audio_io._foreign import FOREIGN_SUFFIXES
 
 RATE = 16000
 
@@ -157,8 +158,8 @@ class TestWrite:
         save_audio(path, [0.25], RATE)
         assert load_audio(path)[0].tolist() == [0.25]
 
-    def test_every_suffix_that_is_read(self, tmp_path):
-        for suffix in sorted(AUDIO_SUFFIXES):
+    def test_every_suffix_that_is_read_without_pyav(self, tmp_path):
+        for suffix in sorted(AUDIO_SUFFIXES - FOREIGN_SUFFIXES):
             save_audio(tmp_path / f"a{suffix}", noise(4000), RATE)
             assert load_audio(tmp_path / f"a{suffix}")[0].size == 4000, suffix
         assert soundfile.info(tmp_path / "a.opus").subtype == "OPUS"

@@ -63,6 +63,7 @@ def test_the_page_has_the_table_of_the_counts(script):
 
 
 @pytest.mark.parametrize("kind", ["sound", "model", "checkpoint", "cache", "page of pictures"])
+@pytest.mark.filterwarnings("ignore:Unable to cache to disk")
 def test_one_event_of_a_full_disk(script, kind, tmp_path):
     full_disk = script("full_disk")
     outcome = full_disk.event(kind, tmp_path, 300, 0)
