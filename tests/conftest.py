@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
+from sklearn_gass import MixtureCritic, MixtureStart, VAESourceModel
 from sklearn_gass.datasets import fetch_timit_sample, make_voices
 
 # Property tests draw the same examples in every run, so that a run says something about the code alone, and time
@@ -71,6 +72,13 @@ def make_sources():
         )
 
     return make
+
+
+@pytest.fixture
+def quick_defaults(monkeypatch):
+    """Let the default models, start and critics train for a few steps, where nothing asks for good separation."""
+    for estimator in (VAESourceModel, MixtureStart, MixtureCritic):
+        monkeypatch.setitem(estimator.__init__.__kwdefaults__, "max_iter", 3)
 
 
 @pytest.fixture(scope="session")

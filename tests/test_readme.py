@@ -20,7 +20,7 @@ def test_each_command_is_one_line_below_its_mark(text, name):
     assert len(blocks[0].splitlines()) == 1
 
 
-def test_the_python_example_runs_as_it_is(text, tmp_path, monkeypatch):
+def test_the_python_example_runs_as_it_is(text, tmp_path, monkeypatch, quick_defaults):
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"^```python\n(.*?)```$", text, re.MULTILINE | re.DOTALL)
     exec(compile(code, README.name, "exec"), {"__name__": "__main__"})

@@ -431,7 +431,7 @@ class TestWaveforms:
         np.testing.assert_array_equal(separated[0], separation.sources)
         np.testing.assert_allclose(search.inverse_transform(separated)[0], short_voices.utterances[0], atol=1e-4)
 
-    def test_around_an_audio_separator_without_one_of_its_own(self, short_voices, tmp_path):
+    def test_around_an_audio_separator_without_one_of_its_own(self, short_voices, quick_defaults):
         X = np.stack([wave[:4000] for wave in short_voices.utterances])
         search = SupervisedSeparatorCV(AudioSeparator(), critic_weights=[0], random_state=0, cv=3)
         search.fit(X, short_voices.speakers)
