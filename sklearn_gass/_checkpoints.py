@@ -152,12 +152,14 @@ class CheckpointFile:
         try:
             content = read_content(self.path)
             if "training" not in content:
-                raise ValueError("it holds a model and no training")
+                raise _NoTrainingError(f"{self.path} holds a model and no training: give the checkpoint another path.")
             kept, arrays = content["training"], read_arrays(self.path, content["arrays"])
             identity, self.seeds = dict(kept["identity"]), {name: int(seed) for name, seed in kept["seeds"].items()}
             for key, is_done in kept["runs"].items():
                 text = arrays.pop(f"{key}/state").tobytes().decode()
                 self._runs[key] = Run(self, put_together(text, arrays, key), bool(is_done))
+        except _NoTrainingError:
+            raise
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             reason = str(error).removesuffix(".") if isinstance(error, ValueError) else "it is damaged"
             raise ValueError(f"Cannot read checkpoint {self.path}: {reason}. {_WAY_OUT}") from error
@@ -168,6 +170,10 @@ class CheckpointFile:
     def refuse(self, what: str) -> None:
         """Raise ValueError: this checkpoint is of another training."""
         raise ValueError(f"Checkpoint {self.path} belongs to a training with other {what}. {_WAY_OUT}")
+
+
+class _NoTrainingError(ValueError):
+    """Raised for a file of another kind, which nobody should delete."""
 
 
 class Part:

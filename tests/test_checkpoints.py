@@ -216,7 +216,10 @@ class TestRefusing:
         else:
             path.write_bytes(content)
         before = path.read_bytes()
-        with pytest.raises(ValueError, match=r"Cannot read checkpoint .*training: .*\. Delete it"):
+        way_out = (
+            "give the checkpoint another path" if content == b"model" else r"Cannot read .*training: .*\. Delete it"
+        )
+        with pytest.raises(ValueError, match=way_out):
             clone(MODELS["VAE"]).set_params(checkpoint=path).fit(X)
         assert path.read_bytes() == before
 
@@ -300,8 +303,9 @@ class TestWarmStart:
 
     def test_new_labels_frozen_and_linear_models(self):
         fitted = separator(warm_start=True).fit(X, Y)
-        fitted.fit(X, np.repeat(["high", "new"], 40))
-        assert [len(history) for history in self.histories(fitted)[:2]] == [10, 5]
+        with pytest.warns(UserWarning, match="start and critic begin anew"):
+            fitted.fit(X, np.repeat(["high", "new"], 40))
+        assert [len(history) for history in self.histories(fitted)] == [10, 5, 3, 2]
         frozen = SupervisedSeparator([("high", FrozenEstimator(fitted.source_models_[0])), ("low", NMFSourceModel(2))])
         frozen.set_params(start="source", critic=None, warm_start=True, low__random_state=0).fit(X, Y)
         templates = frozen.source_models_[1].components_

@@ -72,10 +72,18 @@ class Plan(NamedTuple):
                 separator.set_params(**dict.fromkeys(names, self.device))
         # those of a part come after the part itself
         for name in sorted(self.settings, key=lambda name: name.count("__")):
-            _apply(audio, name, self.settings[name])
+            for own in self._spelled_out(name):
+                _apply(audio, own, self.settings[name])
         with stated("--set"):
             _check(audio)
         return audio
+
+    def _spelled_out(self, name: str) -> list[str]:
+        """Return the names of a parameter of all source models where a background makes a list of them."""
+        part, _, rest = name.partition("__")
+        if part != "source_model" or self.background is None:
+            return [name]
+        return [f"{label}__{rest}" for label in self.models]
 
 
 def choose_models(chosen: Sequence[tuple[str | None, str]], labels: Sequence[str]) -> dict[str, str]:

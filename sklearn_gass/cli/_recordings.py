@@ -75,10 +75,11 @@ def read_recording(path: Path, sample_rate: int | None = None, *, keep_channels:
         return Recording(path, new_rate, len(channels), cancels, wave, kept)
 
 
-def tell_channels(files: Sequence[SoundFile], console: Console) -> None:
-    """Tell which files had several channels, and what became of them."""
+def tell_channels(files: Sequence[SoundFile], console: Console, *, kept: bool = False) -> None:
+    """Tell which files had several channels, and what became of them; if they are kept, only if they cancel out."""
     several = [file for file in files if file.n_channels > 1]
-    _tell([file for file in several if not file.cancels], "which were averaged", console)
+    if not kept:
+        _tell([file for file in several if not file.cancels], "which were averaged", console)
     cancelling = [file for file in several if file.cancels]
     _tell(cancelling, "which cancel each other out when averaged: the loudest one was taken", console)
 

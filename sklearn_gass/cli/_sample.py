@@ -18,6 +18,7 @@ from sklearn_gass.cli._console import CommandError, Console, stated
 from sklearn_gass.cli._model_files import describe, describe_sources
 from sklearn_gass.cli._outputs import check_file_names, check_writable, refuse_to_replace, staged
 from sklearn_gass.cli._report import PAGE, PICTURE, write_page
+from sklearn_gass.separation._fitting import is_background
 
 _PEAK = 0.9
 _N_STEPS = 60  # of Griffin-Lim; more are not heard
@@ -37,6 +38,9 @@ class _Models(NamedTuple):
 def run(args: argparse.Namespace, console: Console) -> None:
     """Draw frames, and write a sound file for each source, a picture and a page."""
     models = _load(args.model, args.sample_rate)
+    for label in [label for label, model in models.by_label.items() if is_background(model)]:
+        console.notice(f"{label} is learned from each mixture, so there is nothing to draw it from.")
+        del models.by_label[label]
     names = {label: f"{label}.wav" for label in models.by_label}
     if not args.overwrite:
         refuse_to_replace([args.output / name for name in [*names.values(), PICTURE, PAGE]])

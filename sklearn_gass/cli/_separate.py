@@ -43,8 +43,7 @@ def _separate_with_file(args: argparse.Namespace, console: Console) -> None:
             console.notice(text)
     with console.progress(SEPARATING * len(folders)) as begin:
         batch = _separate(trained, args, folders, console, begin, strict=args.strict)
-    if not args.stereo:
-        tell_channels(batch.sources, console)
+    tell_channels(batch.sources, console, kept=args.stereo)
     tell_rates(batch.sources, trained.sample_rate, console)
     skipped = [{"path": str(path), "reason": why, "n_files": n} for path, why, n in mixtures.skipped]
     console.report(
@@ -74,8 +73,7 @@ def _train_and_separate(args: argparse.Namespace, console: Console) -> None:
         for mixture in folders:
             begin(f"Checking {mixture.name}")
             recording = read_recording(mixture)
-            if not args.stereo:
-                tell_channels([recording], console)
+            tell_channels([recording], console, kept=args.stereo)
             tell_rates([recording], data.sample_rate, console)
             del recording
         audio = train(plan, data, files, console, begin)

@@ -24,6 +24,8 @@ def run(args: argparse.Namespace, console: Console) -> None:
     models = choose_models(args.model, list(sources))
     settings = unique(args.settings, "--set")
     if args.checkpoint is not None:
+        if args.checkpoint.resolve() == args.output.resolve():
+            raise CommandError(f"The checkpoint and the model cannot be the same file, {args.output}.")
         settings["checkpoint"] = str(args.checkpoint)
     plan = Plan(models, settings, args.seed, args.device, args.background)
     plan.make(args.sample_rate or 16000)

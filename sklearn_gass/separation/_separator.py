@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -249,12 +250,21 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             which to take, or if the checkpoint is of another training.
         OSError
             If the checkpoint cannot be read or written.
+
+        Warns
+        -----
+        UserWarning
+            If start and critic cannot go on by `warm_start`, since the sources are others than before.
         """
         with all_or_nothing(self), printing(self.verbose):
             earlier = self._models_by_label()
             X, y = check_frames(self, X, y, reset=True)
             labels, codes = check_labels(y, fewest=self._fewest_labels)
             self.classes_ = self._with_background(labels)
+            if earlier and earlier.keys() != set(self.classes_.tolist()):
+                if self.warm_start:
+                    warnings.warn("The sources are others than before: start and critic begin anew.", stacklevel=2)
+                self.start_ = self.critic_ = None
             check_device(self.device)
             models = self._new_models(earlier)
             names = list(map(str, labels))

@@ -193,3 +193,27 @@ def test_odd_names(files, capsys):
     assert main(argv) == 0
     assert main(["separate", "my models/v 1.0 = x", "mix.wav", "-o", "out put", "--no-report", "--quiet"]) == 0
     assert listing(files / "out put") == ["mix", "mix/frau müller.wav", "mix/絆.wav"]
+
+
+def test_one_known_source_and_a_background(files, capsys):
+    settings = "--background 2 --set source_model__max_iter=2".split()
+    assert main(["train", "low=low", "--model", "nmf", *settings, "-o", "low.safetensors"]) == 0
+    assert main(["separate", "low.safetensors", "mix.wav", "--no-report", "-o", "out"]) == 0
+    assert listing(files / "out" / "mix") == ["background.wav", "low.wav"]
+    capsys.readouterr()
+    assert main(["sample", "low.safetensors", "--seconds", "0.2", "-o", "drawn"]) == 0
+    assert "background is learned from each mixture" in capsys.readouterr().err
+    assert "low.wav" in listing(files / "drawn")
+
+
+def test_a_checkpoint_is_no_model(files, capsys):
+    same = [*TRAIN, "-o", "a.safetensors", "--checkpoint", "a.safetensors"]
+    assert_fails(same, capsys, "cannot be the same file")
+    assert main([*TRAIN, "-o", "a.safetensors"]) == 0
+    capsys.readouterr()
+    assert_fails(
+        [*TRAIN, "-o", "b.safetensors", "--checkpoint", "a.safetensors"],
+        capsys,
+        "holds a model and no training",
+        notices=TRAINED,
+    )
