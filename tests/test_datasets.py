@@ -11,7 +11,14 @@ import pytest
 from sklearn.decomposition import NMF
 from sklearn.utils import Bunch
 
-from sklearn_gass.datasets import fetch_timit_sample, make_mixture, make_pair, make_voices, speaker_pairs
+from sklearn_gass.datasets import (
+    fetch_timit_sample,
+    make_background,
+    make_mixture,
+    make_pair,
+    make_voices,
+    speaker_pairs,
+)
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +288,19 @@ def pitch(wave, sample_rate):
     strength = correlation[np.arange(len(frames)), best] / np.maximum(correlation[:, 0], 1e-12)
     loud = correlation[:, 0] > 0.02 * correlation[:, 0].max()
     return sample_rate / best[loud & (strength > 0.5)]
+
+
+class TestBackgrounds:
+    @pytest.mark.parametrize("kind", ["machine", "melody", "noise", "rain", "transients"])
+    def test_each_kind_is_heard_and_repeatable(self, kind):
+        wave = make_background(kind, duration=1.0, sample_rate=8000, random_state=0)
+        assert wave.shape == (8000,)
+        assert wave.dtype == np.float32
+        assert np.isfinite(wave).all()
+        assert wave.std() > 0
+        np.testing.assert_array_equal(wave, make_background(kind, duration=1.0, sample_rate=8000, random_state=0))
+        assert not np.array_equal(wave, make_background(kind, duration=1.0, sample_rate=8000, random_state=1))
+
+    def test_an_unknown_kind_is_refused(self):
+        with pytest.raises(ValueError, match="kind"):
+            make_background("crowd")

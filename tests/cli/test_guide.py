@@ -66,7 +66,7 @@ def recordings(files, cheap_demo, monkeypatch):  # noqa: F811
 
 def test_the_page_has_every_command():
     used = {words[0] for words in commands()}
-    assert used == set(COMMANDS)
+    assert used == set(COMMANDS) - {"serve"}  # which does not end; the tests of the page run it
     assert {name for name in COMMANDS if f"\n``{name}``  " in GUIDE} == set(COMMANDS)
 
 

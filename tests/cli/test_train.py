@@ -217,3 +217,7 @@ def test_a_checkpoint_is_no_model(files, capsys):
         "holds a model and no training",
         notices=TRAINED,
     )
+
+
+def test_recordings_cannot_have_the_label_of_the_background(files, capsys):
+    assert_fails(["train", "background=low", "--background", "2", "-o", "a.safetensors"], capsys, "another label")
