@@ -2,9 +2,12 @@
 
 import importlib
 import json
+import random
 from pathlib import Path
 
 import pytest
+
+from sklearn_gass import save_model
 
 ROOT = Path(__file__).parents[1]
 SEEDS = Path(__file__).parent / "data" / "fuzz"
@@ -68,3 +71,15 @@ def test_one_event_of_a_full_disk(script, kind, tmp_path):
     full_disk = script("full_disk")
     outcome = full_disk.event(kind, tmp_path, 300, 0)
     assert outcome["wrong"] == 0, outcome
+
+
+@pytest.mark.parametrize("damage", ["flips", "truncations", "edits"])
+def test_damaged_model_files_are_refused_or_sound(script, damage, tmp_path):
+    model_files, path = script("model_files"), tmp_path / "model.safetensors"
+    estimator = model_files.make_small()
+    save_model(estimator, path, card="a card")
+    damaged = getattr(model_files, damage)(path.read_bytes(), 150, random.Random(1))
+    expected = model_files.fingerprint(estimator)
+    outcomes = model_files.count(damaged, path, model_files.Guard(path), expected, damage == "edits")
+    assert outcomes["files"] == 150
+    assert outcomes["wrong"] == 0
