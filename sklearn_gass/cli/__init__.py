@@ -1,6 +1,7 @@
 # PYTHON_ARGCOMPLETE_OK
 """The command line ``sklearn-gass``: train, separate, and what goes with them."""
 
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -23,7 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         status is 0 or 2.
     """
     # signals come first: all other imports take time, in which Ctrl-C may be pressed
-    from sklearn_gass.cli._signals import signals
+    try:
+        from sklearn_gass.cli._signals import signals
+    except KeyboardInterrupt:  # on a busy machine that import takes a while, too
+        if argv is not None:
+            raise
+        print("sklearn-gass: error: interrupted.", file=sys.stderr)
+        return 130
 
     if argv is None:
         signals.take_over()
