@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # signals come first: all other imports take time, in which Ctrl-C may be pressed
     try:
         from sklearn_gass.cli._signals import signals
-    except KeyboardInterrupt:  # on a busy machine that import takes a while, too
+    except KeyboardInterrupt:  # pragma: no cover, since it takes a signal in these few milliseconds
         if argv is not None:
             raise
         print("sklearn-gass: error: interrupted.", file=sys.stderr)
