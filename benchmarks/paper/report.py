@@ -275,7 +275,7 @@ def make_readme_table(rows):
     named = {"mixture": "mixture, not separated", DEFAULT_NMF: "NMF"}
     if means:
         best = max(means, key=means.__getitem__)
-        named[best] = f"{best}, the best generative model"
+        named[best] = f"{best}, the best generative model" if len(means) > 1 else best
     named |= {MASK_NETWORK: "mask network", IDEAL: "ideal mask, from the true sources"}
     lines = ["| method | SDR | SIR | SAR | CPU s to train | CPU s to separate |", "|---" * 6 + "|"]
     for name, label in named.items():

@@ -1,11 +1,10 @@
 """Measure how separation improves with training time, for our models and for networks that one might take instead.
 
-Run ``python benchmarks/paper/time_curve.py`` for five pairs of speakers and one seed, four hours of one core; every
-cell is kept in ``time_curve.json`` and not computed again, so that the run can be interrupted. ``--report`` draws what
-is there to ``docs/time_curve.svg`` and writes ``docs/time_curve.md``. Settings are the same for all pairs. Training is
-made longer by more steps of every part: source models, start and critics, or the mask network. A test mixture is
-scored by BSS eval as ``run.py`` does; seconds are CPU seconds of one thread for all training, from recordings to the
-fitted separator.
+Run ``python benchmarks/paper/time_curve.py``, for five pairs of speakers and one seed; every cell is kept in
+``time_curve.json`` and not computed again, so that the run can be interrupted. ``--report`` draws what is there to
+``docs/time_curve.svg`` and writes ``docs/time_curve.md``. Settings are the same for all pairs. Training is made longer
+by more steps of every part: source models, start and critics, or the mask network. A test mixture is scored by BSS eval
+as ``run.py`` does; seconds are CPU seconds of one thread for all training, from recordings to the fitted separator.
 """
 
 from __future__ import annotations

@@ -38,10 +38,12 @@ class _Models(NamedTuple):
 def run(args: argparse.Namespace, console: Console) -> None:
     """Draw frames, and write a sound file for each source, a picture and a page."""
     models = _load(args.model, args.sample_rate)
-    for label in [label for label, model in models.by_label.items() if is_background(model)]:
+    drawn = {label: model for label, model in models.by_label.items() if not _is_unknown(model)}
+    if not drawn:
+        raise CommandError(f"{args.model} holds nothing to draw: its source is learned from each mixture.")
+    for label in models.by_label.keys() - drawn.keys():
         console.notice(f"{label} is learned from each mixture, so there is nothing to draw it from.")
-        del models.by_label[label]
-    names = {label: f"{label}.wav" for label in models.by_label}
+    names = {label: f"{label}.wav" for label in drawn}
     if not args.overwrite:
         refuse_to_replace([args.output / name for name in [*names.values(), PICTURE, PAGE]])
     check_writable(args.output)
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
     n_frames = 1 + math.ceil(max(n_samples, models.stft.n_fft) / models.stft.hop_samples)
     with console.progress(len(names) + 1) as begin:
         frames, waves = {}, {}
-        for label, model in models.by_label.items():
+        for label, model in drawn.items():
             begin(f"Drawing {label}")
             with stated(label):
                 frames[label] = model.sample(n_frames, random_state=args.seed)
@@ -76,6 +78,11 @@ def run(args: argparse.Namespace, console: Console) -> None:
     console.report(
         {"sources": paths, "n_frames": n_frames, "sample_rate": models.sample_rate, "folder": str(args.output)}
     )
+
+
+def _is_unknown(model: Any) -> bool:
+    """Tell whether a source was never recorded."""
+    return is_background(model) and not hasattr(model, "components_")
 
 
 def _load(path: Path, sample_rate: int | None) -> _Models:

@@ -219,13 +219,13 @@ class SeparatorComposition(BaseComposition):
             return {}
         own = {name: value for name, value in leaves(self).items() if name not in self._acting() - {"device"}}
         relevant = {name: value for name, value in own.items() if name.rpartition("__")[2] not in IRRELEVANT}
-        earlier = [
-            getattr(self, f"{name}_", None)
-            for name in _PARTS
-            if self.warm_start or getattr(getattr(self, name), "warm_start", False)
-        ]
+        earlier = [getattr(self, f"{name}_", None) for name in _PARTS if self._goes_on(name)]
         fitted = [fingerprint(part) for part in [*models, *earlier] if part is not None and learned(unfrozen(part))]
         return {"data": data, "parameters": [type(self).__name__, relevant], "fitted_parts_to_go_on_from": fitted}
+
+    def _goes_on(self, part):
+        """Tell whether the start or the critic is to train on from an earlier one."""
+        return self.warm_start or getattr(getattr(self, part), "warm_start", False)
 
     def _source_costs(self, models, frames):
         """Return about how many milliseconds the training of each source model takes, by its name."""

@@ -99,7 +99,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Source models fitted in parallel, as in joblib; in threads if there is a `checkpoint`.
     warm_start : bool, default=False
         Whether another `fit` goes on from the fitted source models, start and critic, instead of new ones. A source
-        model, start or critic whose own `warm_start` is True goes on in any case. So does `history_` of each.
+        model, start or critic whose own `warm_start` is True goes on in any case. So does `history_` of each. Start and
+        critic belong to their sources: with others they begin anew.
     checkpoint : str, path-like or None, default=None
         File to keep the state of training in, so that another `fit` with the same data and parameters goes on from it
         with the same numbers. One of other data or parameters is refused. It stays when `fit` is finished. ``None``
@@ -262,7 +263,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             labels, codes = check_labels(y, fewest=self._fewest_labels)
             self.classes_ = self._with_background(labels)
             if earlier and earlier.keys() != set(self.classes_.tolist()):
-                if self.warm_start:
+                if self._goes_on("start") or self._goes_on("critic"):
                     warnings.warn("The sources are others than before: start and critic begin anew.", stacklevel=2)
                 self.start_ = self.critic_ = None
             check_device(self.device)
@@ -360,7 +361,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
 
     @property
     def n_neighbours(self):
-        """Number of frames before and after a frame that its result depends on; all with a `BackgroundModel`."""
+        """Number of frames before and after a frame that its result depends on, if there is no `BackgroundModel`."""
         is_linear = getattr(self, "start_", None) is None  # and so has no latents to keep near each other
         return SMOOTHING_SWEEPS if self.smoothness and not is_linear else 0
 
