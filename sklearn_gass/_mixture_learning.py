@@ -15,7 +15,7 @@ from sklearn_gass._checkpoints import agreed_seed
 from sklearn_gass._random import as_seed
 from sklearn_gass._validation import Interval, fit_context
 from sklearn_gass.engine import CleanSource, MixtureBatches, Problem
-from sklearn_gass.networks import StateDict, check_widths, from_arrays, load_arrays, step_cost, to_arrays
+from sklearn_gass.networks import StateDict, check_widths, from_arrays, load_arrays, shapes_fit, step_cost, to_arrays
 
 
 class MixtureLearner:
@@ -110,8 +110,7 @@ class MixtureLearner:
         return self
 
     def _check_weights(self, network: nn.Module) -> None:
-        shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
-        if shapes != {name: weight.shape for name, weight in self.weights_.items()}:
+        if not shapes_fit(network, self.weights_):
             raise ValueError(
                 f"This {type(self).__name__} was fitted for other sources, or with other layers, than it has now: fit "
                 "it again, without warm_start."

@@ -402,6 +402,10 @@ class TestRefusals:
                 lambda tree: tree["fitted"]["critic_"]["estimator"]["params"].update(hidden_layer_sizes=5),
                 "other shapes",
             ),
+            (
+                lambda tree: tree["fitted"]["start_"]["estimator"]["params"].update(n_residual_blocks=10**7),
+                "weights_ of its MixtureSt.* wrong",
+            ),
         ],
     )
     def test_wrong_descriptions(self, change, message, vae, edited):

@@ -3,7 +3,7 @@
 The training loop, `sklearn_gass.networks._training`, is imported where it is needed, since skorch is slow to load.
 """
 
-from sklearn_gass.networks._arrays import StateDict, check_device, from_arrays, load_arrays, to_arrays
+from sklearn_gass.networks._arrays import StateDict, check_device, from_arrays, load_arrays, shapes_fit, to_arrays
 from sklearn_gass.networks._augmentation import warp_frequencies
 from sklearn_gass.networks._costs import step_cost
 from sklearn_gass.networks._mlp import ACTIVATIONS, MLP, FrameDecoder, FrameEncoder, check_widths
@@ -21,6 +21,7 @@ __all__ = [
     "from_arrays",
     "gradient_penalty",
     "load_arrays",
+    "shapes_fit",
     "slopes",
     "step_cost",
     "to_arrays",

@@ -37,6 +37,12 @@ def load_arrays(module: nn.Module, arrays: StateDict) -> None:
     module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, assign=True)
 
 
+def shapes_fit(module: nn.Module, arrays: StateDict) -> bool:
+    """Tell whether arrays have the names and shapes of a module's weights."""
+    shapes = {name: tuple(weight.shape) for name, weight in module.state_dict().items()}
+    return shapes == {name: array.shape for name, array in arrays.items()}
+
+
 def from_arrays(module: nn.Module, arrays: StateDict, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
     """Load weights into a module, freeze it, and move it to a floating type and device."""
     load_arrays(module, arrays)

@@ -14,7 +14,7 @@ from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass._validation import check_same_labels
 from sklearn_gass.critics import BaseCritic
 from sklearn_gass.engine import Decoder, Problem
-from sklearn_gass.networks import check_widths
+from sklearn_gass.networks import check_widths, shapes_fit
 from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
 from sklearn_gass.separation._fitting import is_background, unfrozen
@@ -234,7 +234,8 @@ def _check_classes(separator: Any) -> None:
 
 def _check_widths(estimator: Any, name: str) -> None:
     """Refuse more layers than there are weights, before a network of so many layers is built."""
-    if len(check_widths(name, getattr(estimator, name))) > len(estimator.weights_):
+    n_layers = len(check_widths(name, getattr(estimator, name))) + getattr(estimator, "n_residual_blocks", 0)
+    if n_layers > len(estimator.weights_):
         raise _wrong(estimator, "weights_")
 
 
@@ -248,8 +249,7 @@ def _check_weights(estimator: Any) -> None:
 
 
 def _check_shapes(learner: Any, network: nn.Module) -> None:
-    shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
-    if shapes != {name: weight.shape for name, weight in learner.weights_.items()}:
+    if not shapes_fit(network, learner.weights_):
         raise ValueError(f"the weights of its {type(learner).__name__} have other shapes than its sources ask for")
 
 

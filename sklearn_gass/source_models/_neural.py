@@ -21,6 +21,7 @@ from sklearn_gass.networks import (
     check_widths,
     from_arrays,
     load_arrays,
+    shapes_fit,
     step_cost,
     to_arrays,
     warp_frequencies,
@@ -160,8 +161,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
     def _check_weights(self, networks):
         """Raise ValueError unless the fitted weights belong to networks of this shape."""
-        shapes = {name: tuple(weight.shape) for name, weight in networks.state_dict().items()}
-        if shapes != {name: weight.shape for name, weight in self.weights_.items()}:
+        if not shapes_fit(networks, self.weights_):
             raise ValueError(
                 f"This {type(self).__name__} was fitted with other layers or another number of bins than it has now: "
                 "fit it again, without warm_start."
