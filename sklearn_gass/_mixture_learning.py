@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sklearn_gass._bases import BeginsAtBase
 from sklearn_gass._checkpoints import agreed_seed
 from sklearn_gass._random import as_seed
 from sklearn_gass._validation import Interval, fit_context
@@ -18,10 +19,10 @@ from sklearn_gass.engine import CleanSource, MixtureBatches, Problem
 from sklearn_gass.networks import StateDict, check_widths, from_arrays, load_arrays, shapes_fit, step_cost, to_arrays
 
 
-class MixtureLearner:
+class MixtureLearner(BeginsAtBase):
     """Base of estimators whose `fit` trains a network on mixtures of clean training frames.
 
-    A subclass has the parameters below, and implements `_make_network` and `_make_trainee`.
+    A subclass has the parameters below, and implements `_make_network`, `_make_trainee` and `_take_over`.
     """
 
     hidden_layer_sizes: Any
@@ -37,6 +38,7 @@ class MixtureLearner:
     history_: list[dict[str, Any]]
 
     _parameter_constraints: dict = {
+        **BeginsAtBase._parameter_constraints,
         "hidden_layer_sizes": ["array-like", Integral],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -55,6 +57,10 @@ class MixtureLearner:
     @abstractmethod
     def _make_trainee(self, network: Any, problem: Problem) -> Any:
         """Return what is trained; the network is on the problem's device."""
+
+    @abstractmethod
+    def _take_over(self, network: Any, problem: Problem, batch: tuple[torch.Tensor, list[torch.Tensor]]) -> None:
+        """Load the weights of the base where they suit a batch of mixtures best, or raise ValueError."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, problem: Problem, sources: list[CleanSource]) -> MixtureLearner:
@@ -76,7 +82,7 @@ class MixtureLearner:
         ------
         ValueError
             If a width is no integer of at least 1, `levels` is no pair of finite numbers in rising order, or weights
-            to go on from do not fit.
+            to go on from do not fit, as those of `base` may not.
 
         Warns
         -----
@@ -88,6 +94,7 @@ class MixtureLearner:
         seed = agreed_seed(self.random_state, as_seed)
         generator = torch.Generator(problem.device).manual_seed(seed)
         network = self._make_network(problem, torch.Generator().manual_seed(seed))
+        network, begin = self._begin_at_base(network, problem, sources, seed)
         history: list[dict] = []
         if self.warm_start and hasattr(self, "weights_"):
             self._check_weights(network)
@@ -107,7 +114,22 @@ class MixtureLearner:
             verbose=self.verbose,
         )
         self.weights_, self.history_ = to_arrays(network), history
+        self._set_distance(self.weights_, begin)
         return self
+
+    def _begin_at_base(
+        self, network: nn.Module, problem: Problem, sources: list[CleanSource], seed: int
+    ) -> tuple[nn.Module, StateDict | None]:
+        """Return the network with the weights of the base, and these, if there is one."""
+        if self._fitted_base() is None:
+            return network, None
+        generator = torch.Generator(problem.device).manual_seed(seed)
+        levels = check_levels(self.levels)
+        batch = next(iter(MixtureBatches(sources, 1, batch_size=_N_COMPARED, levels=levels, generator=generator)))
+        network = network.to(problem.device)
+        with torch.no_grad():
+            self._take_over(network, problem, batch)
+        return network, to_arrays(network)
 
     def _check_weights(self, network: nn.Module) -> None:
         if not shapes_fit(network, self.weights_):
@@ -127,6 +149,9 @@ class MixtureLearner:
 
     def _frozen_network(self, problem: Problem) -> nn.Module:
         return from_arrays(self._make_network(problem), self.weights_, problem.dtype, problem.device)
+
+
+_N_COMPARED = 512  # mixture frames that tell which part of a base suits which source
 
 
 def check_levels(levels: Any) -> tuple[float, float]:

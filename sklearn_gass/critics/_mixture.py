@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from numbers import Real
 
+import numpy as np
 import torch
 from torch import nn
+from torch.func import functional_call
 from typing_extensions import override
 
+from sklearn_gass._bases import check_shapes
 from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass._validation import Interval
 from sklearn_gass.critics._base import BaseCritic
@@ -39,6 +42,11 @@ class MixtureCritic(MixtureLearner, BaseCritic):
     penalty_weight : float, default=20.0
         Weight of the gradient penalty. A larger one makes the scores change more evenly between clean and separated
         frames.
+    base : MixtureCritic or None, default=None
+        Fitted critic that training begins at, instead of random weights, such as one trained on other voices. Its
+        layers have to be the same. Each source takes the network of the base that tells its clean frames best from
+        separated ones, so the base may be for another number of sources. It is not changed. `clone` keeps it; in a
+        grid, wrap it in ``FrozenEstimator``. A model file does not keep it.
     warm_start : bool, default=False
         Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too. A
         separator with ``warm_start=True`` sets it.
@@ -56,6 +64,8 @@ class MixtureCritic(MixtureLearner, BaseCritic):
     history_ : list of dict
         Loss and seconds of every 100 steps. The loss is the sum over sources of how much higher the critic scores
         separated frames than clean ones, so it falls as the critics learn.
+    distance_from_base_ : float
+        Norm of the change of all weights from those it began at, over their norm; only with a `base`.
 
     See Also
     --------
@@ -88,6 +98,7 @@ class MixtureCritic(MixtureLearner, BaseCritic):
         learning_rate_init=1e-3,
         levels=(-5.0, 5.0),
         penalty_weight=20.0,
+        base=None,
         warm_start=False,
         callbacks=None,
         verbose=0,
@@ -99,6 +110,7 @@ class MixtureCritic(MixtureLearner, BaseCritic):
         self.learning_rate_init = learning_rate_init
         self.levels = levels
         self.penalty_weight = penalty_weight
+        self.base = base
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.verbose = verbose
@@ -122,8 +134,29 @@ class MixtureCritic(MixtureLearner, BaseCritic):
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         return nn.ModuleList(FrameEncoder([problem.n_bins, *hidden, 1], generator) for _ in problem.decoders)
 
+    def _take_over(self, network, problem, batch):
+        base = self._fitted_base()
+        known = _by_source(base.weights_)
+        check_shapes(self, base, [(network[0].state_dict(), weights) for weights in known])
+        mixture, parts = batch
+        separated = problem.generate(problem.split(problem.first_points(mixture)))
+        for critic, part, estimate in zip(network, parts, separated, strict=True):
+            weights = [{name: torch.tensor(array, device=problem.device) for name, array in w.items()} for w in known]
+            scores = [functional_call(critic, w, (torch.stack([part, estimate]),)).mean((1, 2)) for w in weights]
+            gaps = [float(clean - unclean) for clean, unclean in scores]
+            critic.load_state_dict(weights[int(np.argmax(gaps))])
+
     def _make_trainee(self, network, problem):
         return _CriticsTrainee(network, problem, self.learning_rate_init, self.penalty_weight)
+
+
+def _by_source(weights):
+    """Return the weights of each critic for those of all, whose names begin with its number."""
+    numbers = sorted({int(name.partition(".")[0]) for name in weights})
+    return [
+        {name.partition(".")[2]: array for name, array in weights.items() if name.startswith(f"{number}.")}
+        for number in numbers
+    ]
 
 
 class _CriticsTrainee(nn.Module):

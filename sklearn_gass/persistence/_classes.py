@@ -32,8 +32,8 @@ from sklearn_gass.source_models import (
 from sklearn_gass.starts import MixtureStart, RandomStart, SourceStart
 from sklearn_gass.stft import STFT
 
-DROPPED = {"memory", "n_jobs", "callbacks", "checkpoint", "checkpoint_every", "verbose"}
-"""Parameters that say how training runs on one machine, not what it finds: a file leaves them out."""
+DROPPED = {"memory", "n_jobs", "callbacks", "checkpoint", "checkpoint_every", "verbose", "base"}
+"""Parameters that a file leaves out: how training runs on one machine, and where it begins, not what it finds."""
 
 LATER = {"warm_start": False, "n_residual_blocks": 0, "weight_average": 0.0}
 """Parameters that files of older versions may lack, and what they were then."""
@@ -68,6 +68,9 @@ FITTED: dict[type, set[str]] = {
 
 ALSO_FITTED: dict[type, set[str]] = {
     BackgroundModel: {"components_", "examples_", "activations_", "residuals_", "residual_levels_"},
+    **{cls: {"distance_from_base_"} for cls in (DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel)},
+    MixtureCritic: {"distance_from_base_"},
+    MixtureStart: {"distance_from_base_", "n_latents_"},
     NMFSourceModel: {"prior_shape_", "prior_rate_"},
 }
 """Attributes that a fitted one may have."""

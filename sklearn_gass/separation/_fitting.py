@@ -137,4 +137,4 @@ def fingerprint(model: Any) -> str:
 
 
 # no part of what a model is: a model file leaves some of them out, and loading it may change the device
-_HOW_IT_WAS_TRAINED = {"history_", "inversion_history_", "verbose", "device", *IRRELEVANT}
+_HOW_IT_WAS_TRAINED = {"base", "history_", "inversion_history_", "verbose", "device", *IRRELEVANT}

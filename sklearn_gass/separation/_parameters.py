@@ -83,7 +83,8 @@ def leaves(estimator: Any) -> dict[str, Any]:
         part = _SHORTHANDS.get(name.rpartition("__")[2], {}).get(value if isinstance(value, str) else "")
         if part is not None:
             leaves |= {f"{name}__{key}": _described(default) for key, default in part().get_params().items()}
-        leaves[name] = part if part is not None else _described(value)
+        whole = name.rpartition("__")[2] == "base"  # a fitted estimator, of which its class says too little
+        leaves[name] = value if whole else part if part is not None else _described(value)
     return leaves
 
 

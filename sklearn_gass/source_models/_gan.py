@@ -90,6 +90,10 @@ class GANSourceModel(BaseAdversarialSourceModel):
     weight_average : float, default=0.0
         Decay of a running average of the weights over the training steps. If it is not 0, the average replaces the last
         weights at the end. Values nearer to 1 average over more steps. Keep 0 first.
+    base : GANSourceModel or None, default=None
+        Fitted model that training begins at, instead of random weights, such as one of other voices. Both must have the
+        same layers and bins. It is not changed. `clone` keeps it; in a grid, wrap it in ``FrozenEstimator``. With a
+        base, try a quarter of `max_iter`. A model file does not keep it.
     warm_start : bool, default=False
         Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too.
     checkpoint : str, path-like or None, default=None
@@ -128,6 +132,8 @@ class GANSourceModel(BaseAdversarialSourceModel):
         Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int
         Number of epochs of adversarial training.
+    distance_from_base_ : float
+        Norm of the change of all weights from those of `base`, over their norm; only with a `base`.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -181,6 +187,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         inversion_max_iter=40,
         critic_max_iter=10,
         weight_average=0.0,
+        base=None,
         warm_start=False,
         checkpoint=None,
         checkpoint_every=30.0,
@@ -211,6 +218,7 @@ class GANSourceModel(BaseAdversarialSourceModel):
         self.inversion_max_iter = inversion_max_iter
         self.critic_max_iter = critic_max_iter
         self.weight_average = weight_average
+        self.base = base
         self.warm_start = warm_start
         self.checkpoint = checkpoint
         self.checkpoint_every = checkpoint_every

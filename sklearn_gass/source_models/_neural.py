@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from typing_extensions import override
 
+from sklearn_gass._bases import BeginsAtBase, check_shapes
 from sklearn_gass._checkpoints import CHECKPOINT_CONSTRAINTS
 from sklearn_gass._validation import Interval, StrOptions
 from sklearn_gass.engine import Decoder
@@ -29,7 +30,7 @@ from sklearn_gass.networks import (
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
 
 
-class BaseNeuralSourceModel(BaseSourceModel):
+class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
     """Base of the source models whose decoder is a multilayer perceptron.
 
     A subclass implements `_make_trainee`, which puts the networks `decoder` and `encoder`, and `critic` if it has one,
@@ -38,6 +39,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
 
     _parameter_constraints: dict = {
         **BaseSourceModel._parameter_constraints,
+        **BeginsAtBase._parameter_constraints,
         "hidden_layer_sizes": ["array-like", Integral],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "frequency_warp": [Interval(Real, 0, 1, closed="both")],
@@ -76,6 +78,7 @@ class BaseNeuralSourceModel(BaseSourceModel):
         frames = frames.to(torch.float32)
         networks = self._make_networks(frames.shape[1], generator)
         networks["decoder"].start_at(frames.mean(0))
+        begin = self._begin_at_base(networks)
         continues = self.warm_start and hasattr(self, "weights_")
         if continues:
             self._check_weights(networks)
@@ -89,8 +92,18 @@ class BaseNeuralSourceModel(BaseSourceModel):
         finally:
             self.weights_: StateDict = to_arrays(networks)
             self.n_iter_ = max(1, len(self.history_))
+            self._set_distance(self.weights_, begin)
             with torch.no_grad():
                 self._describe(networks, frames)
+
+    def _begin_at_base(self, networks):
+        """Load the weights of the base, if there is one, and return them."""
+        base = self._fitted_base()
+        if base is None:
+            return None
+        check_shapes(self, base, [(networks.state_dict(), base.weights_)])
+        load_arrays(networks, base.weights_)
+        return base.weights_
 
     def _training_cost(self, n_frames, n_bins):
         return sum(self._phase_costs(n_frames, n_bins).values())

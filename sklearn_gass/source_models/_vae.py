@@ -61,6 +61,10 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         earlier.
     n_iter_no_change : int, default=10
         Epochs without progress after which training stops. Smaller values end training earlier.
+    base : VAESourceModel or None, default=None
+        Fitted model that training begins at, instead of random weights, such as one of other voices. Both must have the
+        same layers and bins. It is not changed. `clone` keeps it; in a grid, wrap it in ``FrozenEstimator``. With a
+        base, try a quarter of `max_iter`. A model file does not keep it.
     warm_start : bool, default=False
         Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too.
     checkpoint : str, path-like or None, default=None
@@ -95,6 +99,8 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int
         Number of epochs made.
+    distance_from_base_ : float
+        Norm of the change of all weights from those of `base`, over their norm; only with a `base`.
     n_features_in_ : int
         Number of bins.
     feature_names_in_ : ndarray of shape (n_bins,)
@@ -140,6 +146,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         validation_fraction=0.1,
         tol=1e-4,
         n_iter_no_change=10,
+        base=None,
         warm_start=False,
         checkpoint=None,
         checkpoint_every=30.0,
@@ -164,6 +171,7 @@ class VAESourceModel(BaseAutoencoderSourceModel):
         self.validation_fraction = validation_fraction
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.base = base
         self.warm_start = warm_start
         self.checkpoint = checkpoint
         self.checkpoint_every = checkpoint_every

@@ -13,6 +13,7 @@ from sklearn_gass._validation import Interval
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.networks import FrameEncoder, check_widths
 from sklearn_gass.starts._base import BaseStart
+from sklearn_gass.starts._from_base import begin_at
 
 
 class MixtureStart(MixtureLearner, BaseStart):
@@ -41,6 +42,11 @@ class MixtureStart(MixtureLearner, BaseStart):
         0 keeps the last weights.
     levels : (float, float), default=(-5.0, 5.0)
         Lowest and highest gain of a source in a training mixture, in dB. Widen it if your sources differ more in level.
+    base : MixtureStart or None, default=None
+        Fitted start that training begins at, instead of random weights, such as one trained on other voices. Its hidden
+        layers have to be the same. The outputs for each source of the base are given to the source that they suit best;
+        those of further sources, or of models with another number of latents, begin anew. It is not changed. `clone`
+        keeps it; in a grid, wrap it in ``FrozenEstimator``. A model file does not keep it.
     warm_start : bool, default=False
         Whether another `fit` goes on from the fitted weights, instead of new random ones. `history_` goes on, too. A
         separator with ``warm_start=True`` sets it.
@@ -57,6 +63,10 @@ class MixtureStart(MixtureLearner, BaseStart):
         Weights of the encoder by name.
     history_ : list of dict
         Loss and seconds of every 100 steps.
+    n_latents_ : list of int
+        Number of latents of each source.
+    distance_from_base_ : float
+        Norm of the change of all weights from those it began at, over their norm; only with a `base`.
 
     See Also
     --------
@@ -95,6 +105,7 @@ class MixtureStart(MixtureLearner, BaseStart):
         learning_rate_init=3e-3,
         weight_average=0.998,
         levels=(-5.0, 5.0),
+        base=None,
         warm_start=False,
         callbacks=None,
         verbose=0,
@@ -107,6 +118,7 @@ class MixtureStart(MixtureLearner, BaseStart):
         self.learning_rate_init = learning_rate_init
         self.weight_average = weight_average
         self.levels = levels
+        self.base = base
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.verbose = verbose
@@ -124,6 +136,14 @@ class MixtureStart(MixtureLearner, BaseStart):
     def _n_weights(self, n_bins, n_sources):
         width = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)[-1]
         return super()._n_weights(n_bins, n_sources) + 2 * self.n_residual_blocks * width**2
+
+    def fit(self, problem, sources):
+        super().fit(problem, sources)
+        self.n_latents_ = [decoder.n_components for decoder in problem.decoders]
+        return self
+
+    def _take_over(self, network, problem, batch):
+        begin_at(network, self, problem, *batch)
 
     def _make_trainee(self, network, problem):
         return _EncoderTrainee(network, problem, self.learning_rate_init)

@@ -1,0 +1,180 @@
+"""Measure what a base model of other voices buys, on pairs of speakers of the TIMIT sample.
+
+Run ``python benchmarks/base/run.py`` for all 25 pairs, or with ``--pairs 0 6 12`` for some of them; ``--seconds 3 6``
+trains on so many seconds of each voice instead of all of its nine sentences. For each pair the base is trained on the
+other eight speakers only, without the sentences ``sa1`` and ``sa2``, which all speakers say and which may be test
+sentences. Bases are kept as model files in ``--bases``, and results in ``results.json``, so that the run can be
+interrupted. What is there is not computed again unless its settings change. ``--report`` prints the tables of what is
+there. Scores are those of ``benchmarks/paper/run.py``; seconds are CPU seconds of one thread, from recordings to the
+fitted separator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "paper"))
+from run import score  # noqa: E402
+
+from sklearn_gass import (  # noqa: E402
+    AudioSeparator,
+    MixtureCritic,
+    MixtureStart,
+    SupervisedSeparator,
+    VAESourceModel,
+    describe_model,
+    load_model,
+    save_model,
+)
+from sklearn_gass.base_models import SHORT, fit_base, parts_of_base, unfitted_base  # noqa: E402
+from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs  # noqa: E402
+
+RESULTS, BASES = HERE / "results.json", HERE / "bases"
+SAID_BY_ALL = ("sa1", "sa2")
+REVISION = 1  # raise it when results change though no parameter does
+
+
+def settings(separator):
+    """Return a hash of all parameters of an unfitted separator."""
+    return joblib.hash([REVISION, sorted((name, repr(value)) for name, value in separator.get_params().items())])
+
+
+def plain_separator(seed):
+    """Return the separator that is trained from the beginning."""
+    parts = {"start": MixtureStart(), "critic": MixtureCritic()}
+    return AudioSeparator(SupervisedSeparator(VAESourceModel(), **parts), random_state=seed)
+
+
+def based_separator(base, seed):
+    """Return the separator whose training begins at a base."""
+    return AudioSeparator(SupervisedSeparator(**parts_of_base(base)), stft=base.stft, random_state=seed)
+
+
+def load_base(number, pair, data, seed, folder):
+    """Return the base for a pair, and the CPU seconds that it took; train and keep it if it is not there."""
+    separator = unfitted_base(random_state=seed)
+    path = folder / f"pair{number:02d}_seed{seed}.safetensors"
+    if path.exists() and describe_model(path)["card"]["settings"] == settings(separator):
+        return load_model(path), describe_model(path)["card"]["seconds"]
+    sentences = np.array([group.split("/")[1] for group in data.groups])
+    taken = ~np.isin(data.speakers, [pair.first, pair.second]) & ~np.isin(sentences, SAID_BY_ALL)
+    begin = time.process_time()
+    base = fit_base([data.utterances[i] for i in np.flatnonzero(taken)], data.speakers[taken], separator)
+    seconds = time.process_time() - begin
+    folder.mkdir(parents=True, exist_ok=True)
+    save_model(base, path, card={"settings": settings(separator), "seconds": seconds})
+    return load_model(path), seconds
+
+
+def shortened(example, seconds, sample_rate):
+    """Return training recordings and labels, of at most so many seconds of each voice."""
+    utterances, speakers, left = [], [], {}
+    for wave, speaker in zip(example.train_utterances, example.train_speakers, strict=True):
+        budget = left.setdefault(speaker, round(seconds * sample_rate))
+        if budget:
+            utterances.append(wave[:budget])
+            speakers.append(speaker)
+            left[speaker] = max(0, budget - len(wave))
+    return utterances, speakers
+
+
+def run_cell(separator, example, utterances, speakers):
+    """Train, separate the test mixture, and return the scores and what training took."""
+    begin = time.process_time()
+    separator.fit(utterances, speakers)
+    seconds = time.process_time() - begin
+    separation = separator.separate(example.mixture)
+    estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
+    return {**score(example.references, estimates), "fit_seconds": seconds}
+
+
+def load():
+    """Return the cells that are there, by pair, seed, seconds (0 for all) and whether there is a base."""
+    cells = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    return {(cell["pair"], cell["seed"], cell["seconds"], cell["base"]): cell for cell in cells}
+
+
+def save(cells):
+    """Write all cells."""
+    partial = RESULTS.with_suffix(".part")
+    partial.write_text(json.dumps([cells[key] for key in sorted(cells)], indent=1) + "\n", encoding="utf-8")
+    partial.replace(RESULTS)
+
+
+def report(cells):
+    """Print a table of means for each length of the recordings, over the pairs that have both cells."""
+    names = "seconds of each voice, base, pairs, seeds, SDR, SIR, SAR, worst pair, CPU s per pair, CPU s of a base"
+    print(f"| {' | '.join(names.split(', '))} |")
+    print("|---" * 10 + "|")
+    for seconds in sorted({key[2] for key in cells}):
+        complete = {key[:2] for key in cells if (*key[:2], seconds, 0) in cells and (*key[:2], seconds, 1) in cells}
+        for base in (0, 1):
+            own = [cells[(*key, seconds, base)] for key in sorted(complete)]
+            if not own:
+                continue
+            means = [f"{np.mean([cell[name] for cell in own]):.2f}" for name in ("sdr", "sir", "sar")]
+            pairs = sorted({cell["pair"] for cell in own})
+            worst = min(np.mean([cell["sdr"] for cell in own if cell["pair"] == pair]) for pair in pairs)
+            columns = [seconds or "all", "yes" if base else "no", len(pairs), len({cell["seed"] for cell in own})]
+            columns += [*means, f"{worst:.2f}", f"{np.mean([cell['fit_seconds'] for cell in own]):.0f}"]
+            columns.append(f"{np.mean([cell['base_seconds'] for cell in own]):.0f}" if base else "")
+            print(f"| {' | '.join(map(str, columns))} |")
+
+
+def run(number, pair, data, seed, options):
+    """Compute the cells of a pair that are not there yet."""
+    example = make_pair(data, pair)
+    for seconds in options.seconds:
+        recordings = example.train_utterances, example.train_speakers
+        if seconds:
+            recordings = shortened(example, seconds, data.sample_rate)
+        for with_base in options.base:
+            separator, extra = plain_separator(seed), {}
+            described = settings(separator)
+            if with_base:
+                described = joblib.hash([settings(unfitted_base(random_state=seed)), SHORT])
+            key = number, seed, seconds, with_base
+            if load().get(key, {}).get("settings") == described:
+                continue
+            if with_base:
+                base, extra["base_seconds"] = load_base(number, pair, data, seed, options.bases)
+                separator = based_separator(base, seed)
+            cell = dict(zip(("pair", "seed", "seconds", "base"), key, strict=True))
+            cell |= {"settings": described, **run_cell(separator, example, *recordings), **extra}
+            save(load() | {key: cell})
+            print(f"pair {number}, {seconds or 'all'} s, {'with' if with_base else 'no'} base: {cell}", flush=True)
+
+
+def main():
+    """Run the cells that are asked for and not there yet, or report."""
+    parser = argparse.ArgumentParser(description="Measure what a base model of other voices buys.")
+    parser.add_argument("--pairs", type=int, nargs="+", help="numbers of pairs (default: all 25)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds (default: 0)")
+    parser.add_argument(
+        "--seconds", type=float, nargs="+", default=[0.0], help="seconds of each voice; 0 for all (default: 0)"
+    )
+    parser.add_argument("--base", type=int, nargs="+", choices=(0, 1), default=[1, 0], help="without, with, or both")
+    parser.add_argument("--bases", type=Path, default=BASES, help="folder of trained bases")
+    parser.add_argument("--report", action="store_true", help="print tables of what is there")
+    options = parser.parse_args()
+    if not options.report:
+        torch.set_num_threads(1)
+        data = fetch_timit_sample()
+        pairs = speaker_pairs(data)
+        for seed in options.seeds:
+            for number in range(len(pairs)) if options.pairs is None else options.pairs:
+                run(number, pairs[number], data, seed, options)
+    report(load())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""Base models: separators of other voices, at whose weights training begins.
+
+A base is a fitted `AudioSeparator`. Its two sources are the lower and the higher half of some voices, and both have the
+same source model, one of all voices. So it can be saved and loaded like any other model. Training that begins at it
+needs fewer recordings and less time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_gass._bases import BeginsAtBase
+from sklearn_gass._random import derive_seed, seed_if_unseeded
+from sklearn_gass._validation import check_labels, check_utterances
+from sklearn_gass.critics import MixtureCritic
+from sklearn_gass.separation import AudioSeparator, SupervisedSeparator
+from sklearn_gass.separation._blockwise import clean_frames
+from sklearn_gass.separation._fitting import unfrozen
+from sklearn_gass.source_models import VAESourceModel
+from sklearn_gass.starts import MixtureStart
+from sklearn_gass.stft import STFT
+
+__all__ = ["fit_base", "parts_of_base", "unfitted_base"]
+
+POOLS = ("higher voices", "lower voices")
+"""Labels of the two sources of a base."""
+
+BASE_PARAMS = {"source_model__max_iter": 30, "source_model__batch_size": 128, "start__max_iter": 4000}
+"""Parameters by which the training of a base differs from the defaults: it has many recordings."""
+
+SHORT: dict[str, dict[str, Any]] = {
+    "source_model": {"max_iter": 20, "batch_size": 64},
+    "start": {"max_iter": 1500},
+    "critic": {"max_iter": 200},
+}
+"""Parameters of training that begins at a base."""
+
+
+def unfitted_base(**params: Any) -> AudioSeparator:
+    """Return an unfitted separator that suits :func:`fit_base`.
+
+    Parameters
+    ----------
+    **params : dict
+        Parameters of the AudioSeparator, such as `stft` and `sample_rate`.
+
+    Returns
+    -------
+    separator : AudioSeparator
+        With a VAE, and with lengths of training for some minutes of sound.
+    """
+    frames = SupervisedSeparator(VAESourceModel(), start=MixtureStart(), critic=MixtureCritic())
+    return AudioSeparator(frames.set_params(**BASE_PARAMS), **params)
+
+
+def fit_base(
+    utterances: Sequence[ArrayLike], voices: Sequence[Any], separator: AudioSeparator | None = None
+) -> AudioSeparator:
+    """Train a base model on recordings of several voices.
+
+    One source model learns all voices. The voices are then put in the order of their pitch, and a start and critics
+    learn from mixtures of one of the lower half and one of the higher half. Take voices, or other sounds, of the kind
+    that will be separated, and none of those that results will be judged by.
+
+    Parameters
+    ----------
+    utterances : list of ndarray of shape (n_samples,)
+        Clean recordings.
+    voices : array-like of shape (n_utterances,)
+        Voice of each, two or more.
+    separator : AudioSeparator or None, default=None
+        What is trained, unfitted, with a `SupervisedSeparator` that has one neural source model for all sources;
+        ``None`` means ``unfitted_base()``.
+
+    Returns
+    -------
+    base : AudioSeparator
+        The fitted base, with the sources "higher voices" and "lower voices".
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two voices, one is silent, or the separator has no single neural source model.
+
+    See Also
+    --------
+    parts_of_base : What begins at it.
+
+    Examples
+    --------
+    >>> from sklearn_gass import AudioSeparator, SupervisedSeparator
+    >>> from sklearn_gass.base_models import fit_base, parts_of_base, unfitted_base
+    >>> from sklearn_gass.datasets import make_voices
+    >>> X, y = make_voices(3, n_utterances=1, duration=0.5, random_state=0, return_X_y=True)
+    >>> short = {"source_model__max_iter": 1, "start__max_iter": 1, "critic__max_iter": 1}
+    >>> separator = unfitted_base(random_state=0)
+    >>> separator.separator.set_params(**short)  # doctest: +ELLIPSIS
+    SupervisedSeparator(...)
+    >>> base = fit_base(X, y, separator)
+    >>> [str(label) for label in base.classes_]
+    ['higher voices', 'lower voices']
+    >>> sorted(parts_of_base(base))
+    ['critic', 'source_model', 'start']
+    """
+    separator = clone(unfitted_base() if separator is None else separator)
+    separator._validate_params()
+    frames_separator = separator._complete().separator
+    model: Any = getattr(frames_separator, "source_model", None)
+    if not isinstance(model, BeginsAtBase):
+        raise ValueError("A base needs a SupervisedSeparator with one neural source model for all sources.")
+    waves, y = check_utterances(separator, utterances, voices, reset=True)
+    labels, codes = check_labels(y, unit="utterances")
+    stft = STFT() if separator.stft is None else clone(separator.stft)
+    frames, own, _ = clean_frames(waves, codes, labels, stft, separator.sample_rate)
+    if separator.random_state is not None:
+        seed_if_unseeded(frames_separator, derive_seed(separator.random_state))
+    seed_if_unseeded(model, derive_seed(frames_separator.random_state))
+    shared = FrozenEstimator(model.fit(frames))
+    frames_separator.source_model = [(pool, shared) for pool in POOLS]
+    pitches = [pitch(frames[own == code], stft, separator.sample_rate) for code in range(len(labels))]
+    is_lower = np.argsort(np.argsort(pitches, kind="stable")) < len(labels) // 2
+    frames_separator.fit(frames, np.array(POOLS)[is_lower[own].astype(int)])
+    return AudioSeparator.from_fitted(frames_separator, stft=stft, sample_rate=separator.sample_rate)
+
+
+def parts_of_base(base: Any) -> dict[str, Any]:
+    """Return what a separator needs to begin at a base.
+
+    Training is shorter than without a base, by lengths that were measured on pairs of speakers; set other ones
+    afterwards if you like.
+
+    Parameters
+    ----------
+    base : AudioSeparator or SupervisedSeparator
+        Fitted by :func:`fit_base`, or on any other sources.
+
+    Returns
+    -------
+    parts : dict
+        Unfitted `source_model`, `start` and `critic`, to be given to `SupervisedSeparator`.
+
+    Raises
+    ------
+    ValueError
+        If its first source model has no weights to begin at, as that of an NMF.
+    """
+    check_is_fitted(base)
+    while hasattr(base, "separator_"):
+        base = base.separator_
+    fitted = {"source_model": unfrozen(base.source_models_[0]), "start": base.start_, "critic": base.critic_}
+    if not isinstance(fitted["source_model"], BeginsAtBase):
+        raise ValueError(f"A {type(fitted['source_model']).__name__} cannot be a base: it has no networks.")
+    parts = {name: part for name, part in fitted.items() if isinstance(part, BeginsAtBase)}
+    return {
+        name: clone(part).set_params(base=part, warm_start=False, random_state=None, **SHORT[name])
+        for name, part in parts.items()
+    }
+
+
+def pitch(frames: NDArray[np.floating], stft: STFT, sample_rate: int) -> float:
+    """Return the median pitch of the voiced frames of a voice in Hz, 0 if there are none.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (n_frames, n_bins)
+        Magnitude frames.
+    stft : STFT
+        How they were made.
+    sample_rate : int
+        Samples per second of the waveform.
+
+    Returns
+    -------
+    pitch : float
+        The maximum of the autocorrelation between 60 and 400 Hz, which is high in voiced frames.
+    """
+    correlation = np.fft.irfft(np.square(frames, dtype=np.float64), n=stft.n_fft, axis=1)
+    shortest, longest = max(1, round(sample_rate / 400)), min(round(sample_rate / 60), stft.n_fft // 2)
+    lags = correlation[:, shortest : longest + 1]
+    voiced = lags.max(axis=1, initial=0) > _VOICED * correlation[:, 0]
+    if not voiced.any():
+        return 0.0
+    return float(sample_rate / (shortest + np.median(lags[voiced].argmax(axis=1))))
+
+
+_VOICED = 0.5  # share of a frame's power that repeats itself
