@@ -33,7 +33,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     """Return the exit status of a command after stating what went wrong, if anything did."""
     try:
         with console.listening():
-            command = import_module(f"sklearn_gass.cli._{args.command}")
+            command = import_module(f"sklearn_gass.cli._{args.command.replace('-', '_')}")
             signals.begin_work()
             command.run(args, console)
             signals.check()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sklearn_gass import describe_model, load_model
+from sklearn_gass import AudioSeparator, describe_model, load_model
+from sklearn_gass.base_models import parts_of_base
 from sklearn_gass.cli._console import CommandError, stated
+from sklearn_gass.cli._models import MODELS
 from sklearn_gass.cli._outputs import check_file_names
 from sklearn_gass.cli._sources import Trained
 
@@ -43,6 +45,26 @@ def load_separator(
         changes = {"critic_weight": critic_weight, "mask_exponent": mask_exponent}
         inner.set_params(**{name: value for name, value in changes.items() if value is not None})
     return Trained(separator, description["sample_rate"], f"Model: {path.name}. {describe_sources(description)}")
+
+
+def load_base(path: Path) -> AudioSeparator:
+    """Load what training is to begin at."""
+    description = describe(path)
+    if description["class"] != "AudioSeparator":
+        raise CommandError(
+            f"{path} holds a {description['class']}, but a base is an AudioSeparator: give a model file that "
+            "sklearn-gass train-base has written."
+        )
+    with stated():
+        base: AudioSeparator = load_model(path)
+    return base
+
+
+def name_of_model(base: AudioSeparator) -> str | None:
+    """Return the command line's name of a base's source model, None if it has none."""
+    with stated("--base"):
+        cls = type(parts_of_base(base)["source_model"]).__name__
+    return next((name for name, known in MODELS.items() if known == cls), None)
 
 
 def describe_sources(description: dict[str, Any]) -> str:

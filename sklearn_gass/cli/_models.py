@@ -12,6 +12,7 @@ MODELS = {
     "gan": "GANSourceModel",
     "wgan": "WGANSourceModel",
 }
+NEURAL = MODELS.keys() - {"nmf"}
 
 # How long steps take, in units of reading a short file: what the progress bar goes by
 SEPARATING = 30.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sklearn_gass.cli import _values as values
-from sklearn_gass.cli._models import MODELS
+from sklearn_gass.cli._models import MODELS, NEURAL
 
 _WEIGHT = values.number_above(0, included=True, finite=True)
 _EXPONENT = values.number_above(0, included=False)
@@ -41,10 +41,28 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "that one source with recordings is enough",
     )
     parser.add_argument(
+        "--base",
+        metavar="FILE",
+        type=values.path,
+        help="model file that training begins at, which train-base has written: less time and fewer recordings",
+    )
+    parser.add_argument(
         "--checkpoint",
         metavar="FILE",
         type=values.path,
         help="file that keeps the state of training, from which the same command goes on if it was cut short",
+    )
+    _add_training(parser)
+
+
+def add_train_base(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``train-base``."""
+    parser.add_argument(
+        "voices", metavar="FOLDER", type=values.path, help="folder with a folder of clean recordings of each voice"
+    )
+    _add_model_file(parser, "model file to write, by custom with the suffix .safetensors", required=True)
+    parser.add_argument(
+        "--model", choices=sorted(NEURAL), default="vae", help="source model of all voices (default: %(default)s)"
     )
     _add_training(parser)
 
@@ -287,10 +305,11 @@ class _ModelAction(argparse.Action):
         namespace.taken = taken
 
 
-# Each command is a module `_name` with a function `run(args, console)`, imported once it is called for.
+# Each command is a module `_name`, with _ for -, and a function `run(args, console)`, imported once it is called for.
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("separate two voices, score and show the result", add_demo),
     "train": ("train on folders of clean recordings, write a model file", add_train),
+    "train-base": ("train on folders of other voices, write a base that train begins at", add_train_base),
     "search": ("choose critic weight, mask exponent and model by cross-validation", add_search),
     "separate": ("separate files with a model file, or train and separate in one go", add_separate),
     "info": ("say what a model file holds", add_info),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from sklearn.base import clone
+
 from sklearn_gass import STFT, AudioSeparator, BackgroundModel, SupervisedSeparator
+from sklearn_gass.base_models import parts_of_base
 from sklearn_gass.cli._console import CommandError, stated
-from sklearn_gass.cli._models import make_source_model, training_cost
+from sklearn_gass.cli._models import MODELS, make_source_model, training_cost
 from sklearn_gass.critics import CRITICS
 from sklearn_gass.networks import check_device
 from sklearn_gass.starts import STARTS
@@ -34,6 +37,8 @@ class Plan(NamedTuple):
         Where to train; None means the default.
     background : int or None
         Templates of a source that is learned from each mixture; None for none.
+    base : AudioSeparator or None
+        What training begins at; None for nothing.
     """
 
     models: Mapping[str, str]
@@ -41,6 +46,7 @@ class Plan(NamedTuple):
     seed: int
     device: str | None = None
     background: int | None = None
+    base: AudioSeparator | None = None
 
     @property
     def title(self) -> str:
@@ -57,15 +63,21 @@ class Plan(NamedTuple):
 
     def make(self, sample_rate: int) -> AudioSeparator:
         """Return the separator for waveforms of a sample rate, after checking all parameters."""
-        kinds = set(self.models.values())
-        listed: list[tuple[str, Any]] = [(label, make_source_model(name)) for label, name in self.models.items()]
+        kinds, parts, stft = set(self.models.values()), {}, STFT.for_sample_rate(sample_rate)
+        if self.base is not None:
+            parts, stft = _parts_of(self.base, kinds, sample_rate), self.base.stft_
+        begun = parts.pop("source_model", None)
+        listed: list[tuple[str, Any]] = [
+            (label, clone(begun) if MODELS[name] == type(begun).__name__ else make_source_model(name))
+            for label, name in self.models.items()
+        ]
         if self.background is not None:
             listed.append((BACKGROUND, BackgroundModel(self.background)))
         with stated():
             separator = SupervisedSeparator(
-                listed[0][1] if len(kinds) == 1 and self.background is None else listed, random_state=self.seed
+                listed[0][1] if len(kinds) == 1 and self.background is None else listed, random_state=self.seed, **parts
             )
-            audio = AudioSeparator(separator, stft=STFT.for_sample_rate(sample_rate), sample_rate=sample_rate)
+            audio = AudioSeparator(separator, stft=clone(stft), sample_rate=sample_rate)
             if self.device is not None:
                 check_device(self.device)
                 names = [name for name in separator.get_params() if name.rpartition("__")[2] == "device"]
@@ -86,7 +98,9 @@ class Plan(NamedTuple):
         return [f"{label}__{rest}" for label in self.models]
 
 
-def choose_models(chosen: Sequence[tuple[str | None, str]], labels: Sequence[str]) -> dict[str, str]:
+def choose_models(
+    chosen: Sequence[tuple[str | None, str]], labels: Sequence[str], default: str = "vae"
+) -> dict[str, str]:
     """Return the name of the source model of each label, from ``--model`` for all or for one of them."""
     general = [name for label, name in chosen if label is None]
     own = {label: name for label, name in chosen if label is not None}
@@ -95,7 +109,7 @@ def choose_models(chosen: Sequence[tuple[str | None, str]], labels: Sequence[str
     for label in own:
         if label not in labels:
             raise CommandError(f"--model names the source {label!r}, but the sources are {', '.join(labels)}.")
-    default = general[0] if general else "vae"
+    default = general[0] if general else default
     return {label: own.get(label, default) for label in labels}
 
 
@@ -107,6 +121,21 @@ def unique(pairs: Sequence[tuple[str, Any]], option: str) -> dict[str, Any]:
             raise CommandError(f"{option} gives {name} twice.")
         found[name] = value
     return found
+
+
+def _parts_of(base: AudioSeparator, kinds: Collection[str], sample_rate: int) -> dict[str, Any]:
+    """Return what begins at a base, after checking that it suits the recordings and source models."""
+    if base.sample_rate != sample_rate:
+        raise CommandError(
+            f"The base was trained at {base.sample_rate} Hz, but the recordings have {sample_rate} Hz: convert them "
+            f"with --sample-rate {base.sample_rate}."
+        )
+    with stated("--base"):
+        parts = parts_of_base(base)
+    own = type(parts["source_model"]).__name__
+    if own not in {MODELS[name] for name in kinds}:
+        raise CommandError(f"The base has a {own}, but --model names {', '.join(sorted(kinds))}: leave --model out.")
+    return parts
 
 
 def _apply(audio: AudioSeparator, name: str, value: Any) -> None:

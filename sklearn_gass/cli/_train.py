@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn_gass import save_model
 from sklearn_gass.cli._console import CommandError, Console, stated
+from sklearn_gass.cli._model_files import load_base, name_of_model
 from sklearn_gass.cli._outputs import check_file_names, check_writable, staged
 from sklearn_gass.cli._plan import BACKGROUND, Plan, choose_models, unique
 from sklearn_gass.cli._training import group_by_label, read_training_set, train
@@ -21,14 +22,16 @@ def run(args: argparse.Namespace, console: Console) -> None:
     if args.background is not None and BACKGROUND in sources:
         raise CommandError(f"{BACKGROUND!r} is what --background calls its source: give the recordings another label.")
     check_file_names(list(sources))
-    models = choose_models(args.model, list(sources))
+    base = None if args.base is None else load_base(args.base)
+    own = None if base is None else name_of_model(base)
+    models = choose_models(args.model, list(sources), own or "vae")
     settings = unique(args.settings, "--set")
     if args.checkpoint is not None:
         if args.checkpoint.resolve() == args.output.resolve():
             raise CommandError(f"The checkpoint and the model cannot be the same file, {args.output}.")
         settings["checkpoint"] = str(args.checkpoint)
-    plan = Plan(models, settings, args.seed, args.device, args.background)
-    plan.make(args.sample_rate or 16000)
+    plan = Plan(models, settings, args.seed, args.device, args.background, base)
+    plan.make(args.sample_rate or (16000 if base is None else base.sample_rate))
     card = unique(args.card, "--card")
     files = TrainingFiles(sources, [], args.output)
     check_model_path(args.output, files, overwrite=args.overwrite)
@@ -36,7 +39,9 @@ def run(args: argparse.Namespace, console: Console) -> None:
         data = read_training_set(files, args.sample_rate, console, begin, strict=args.strict)
         audio = train(plan, data, files, console, begin)
         begin(f"Writing {args.output.name}")
-        path = write_model(audio, args.output, {"trained on": data.description, **card}, overwrite=args.overwrite)
+        begun = {} if args.base is None else {"begun at": args.base.name}
+        kept = {"trained on": data.description, **begun, **card}
+        path = write_model(audio, args.output, kept, overwrite=args.overwrite)
     console.result(str(path))
     console.report({"model": str(path), **files.summary(), "sample_rate": data.sample_rate})
 

@@ -160,7 +160,7 @@ class TrainingFiles:
         return is_new
 
     def _why_no_training(self, folder: Path) -> str:
-        if folder.name.lower() in _WASTEBASKETS or folder.name.lower().startswith(".trash"):
+        if _is_wastebasket(folder):
             return "wastebasket"
         if _is_hidden(folder):
             return "hidden"
@@ -179,6 +179,15 @@ class TrainingFiles:
 
     def _skip_unopened(self, error: OSError) -> None:
         self._skip(Path(error.filename), f"cannot be opened: {error.strerror}", 0)
+
+
+def is_passed_over(folder: Path) -> bool:
+    """Tell whether a folder holds no recordings by its name or its report: hidden, a wastebasket, or results."""
+    return _is_wastebasket(folder) or _is_hidden(folder) or is_report(folder)
+
+
+def _is_wastebasket(folder: Path) -> bool:
+    return folder.name.lower() in _WASTEBASKETS or folder.name.lower().startswith(".trash")
 
 
 def count_files(n_files: int) -> str:

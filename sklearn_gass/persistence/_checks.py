@@ -52,6 +52,9 @@ def _check_optional(estimator: Any) -> None:
         ("transform", kind) for kind in ("default", "pandas", "polars")
     }:
         raise ValueError(f"its {type(estimator).__name__} has an unknown output container")
+    distance = vars(estimator).get("distance_from_base_", 0.0)
+    if not (isinstance(distance, float) and 0 <= distance < np.inf):
+        raise _wrong(estimator, "distance_from_base_")
     if "n_features_in_" in vars(estimator):
         _whole(estimator, "n_features_in_")
     if "feature_names_in_" in vars(estimator):
@@ -164,6 +167,10 @@ def _check_separator(separator: SupervisedSeparator) -> None:
             raise _wrong(separator, name)
         if isinstance(part, MixtureLearner):
             _check_shapes(part, part._make_network(problem))
+        if hasattr(part, "n_latents_"):  # files of older versions have none
+            n_latents = [decoder.n_components for decoder in decoders]
+            if not isinstance(part.n_latents_, list) or sorted(part.n_latents_) != sorted(n_latents):
+                raise _wrong(separator, name)
 
 
 def _no_function(rows: torch.Tensor) -> torch.Tensor:

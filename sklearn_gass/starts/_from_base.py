@@ -46,7 +46,7 @@ def begin_at(network: Any, start: Any, problem: Problem, mixture: Tensor, parts:
     weights = {name: torch.tensor(array, device=problem.device) for name, array in base.weights_.items()}
     check_shapes(start, base, [(_inner(own, output), _inner(weights, output))])
     own_blocks = _blocks([decoder.n_components for decoder in problem.decoders])
-    base_blocks = _blocks(base.n_latents_)
+    base_blocks = _blocks(getattr(base, "n_latents_", []))  # files of older versions do not say
     guesses = functional_call(network, weights, (mixture,))
     for name, weight in _inner(own, output).items():
         weight.copy_(weights[name])
