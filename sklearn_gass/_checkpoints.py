@@ -232,10 +232,14 @@ def own_checkpoint(estimator: Any, **identity: Any) -> Iterator[CheckpointFile |
         yield file
 
 
-def training_parameters(estimator: Any) -> dict[str, Any]:
-    """Return the parameters that change what training finds, those of estimators inside included."""
-    params = estimator.get_params(deep=True).items()
-    return {name: value for name, value in params if name.rpartition("__")[2] not in IRRELEVANT}
+def training_parameters(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that change what training finds, of those of an estimator and of what is inside it."""
+    # the hash of a base itself would depend on which of its parts are shared with the estimator
+    return {
+        name: joblib.hash(value.weights_) if hasattr(value, "weights_") else value
+        for name, value in params.items()
+        if name.rpartition("__")[2] not in IRRELEVANT
+    }
 
 
 def agreed_seed(random_state: Any, draw: Callable[[Any], int]) -> int:

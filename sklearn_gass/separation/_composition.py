@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, check_memory
 
-from sklearn_gass._checkpoints import IRRELEVANT, Part, own_checkpoint
+from sklearn_gass._checkpoints import Part, own_checkpoint, training_parameters
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import BaseComposition, check_same_labels, learned
 from sklearn_gass.critics import CRITICS
@@ -218,10 +218,10 @@ class SeparatorComposition(BaseComposition):
         if self.checkpoint is None:
             return {}
         own = {name: value for name, value in leaves(self).items() if name not in self._acting() - {"device"}}
-        relevant = {name: value for name, value in own.items() if name.rpartition("__")[2] not in IRRELEVANT}
         earlier = [getattr(self, f"{name}_", None) for name in _PARTS if self._goes_on(name)]
         fitted = [fingerprint(part) for part in [*models, *earlier] if part is not None and learned(unfrozen(part))]
-        return {"data": data, "parameters": [type(self).__name__, relevant], "fitted_parts_to_go_on_from": fitted}
+        parameters = [type(self).__name__, training_parameters(own)]
+        return {"data": data, "parameters": parameters, "fitted_parts_to_go_on_from": fitted}
 
     def _goes_on(self, part):
         """Tell whether the start or the critic is to train on from an earlier one."""

@@ -105,7 +105,7 @@ class BaseSourceModel(
         if getattr(self, "checkpoint", None) is None:
             return {}
         earlier = {name: value for name, value in learned(self).items() if continues and "history" not in name}
-        parameters = [type(self).__name__, training_parameters(self)]
+        parameters = [type(self).__name__, training_parameters(self.get_params())]
         return {"data": X, "parameters": parameters, "earlier_training": earlier}
 
     @abstractmethod
