@@ -62,7 +62,8 @@ _MODULES = {
     "save_model": "persistence",
 }
 _SUBMODULES = {
-    *("audio_io", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics", "networks", "paper"),
+    *("audio_io", "base_models", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics"),
+    *("networks", "paper"),
     *("persistence", "progress", "scoring", "search_display", "separation", "source_models", "starts", "stft"),
     *("training_display", "web"),
 }

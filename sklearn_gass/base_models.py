@@ -20,6 +20,7 @@ from sklearn_gass._bases import BeginsAtBase
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import check_labels, check_utterances
 from sklearn_gass.critics import MixtureCritic
+from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator
 from sklearn_gass.separation._blockwise import clean_frames
 from sklearn_gass.separation._fitting import unfrozen
@@ -111,8 +112,8 @@ def fit_base(
     """
     separator = clone(unfitted_base() if separator is None else separator)
     separator._validate_params()
-    frames_separator = separator._complete().separator
-    model: Any = getattr(frames_separator, "source_model", None)
+    inner = separator._complete().separator
+    model: Any = getattr(inner, "source_model", None)
     if not isinstance(model, BeginsAtBase):
         raise ValueError("A base needs a SupervisedSeparator with one neural source model for all sources.")
     waves, y = check_utterances(separator, utterances, voices, reset=True)
@@ -120,14 +121,29 @@ def fit_base(
     stft = STFT() if separator.stft is None else clone(separator.stft)
     frames, own, _ = clean_frames(waves, codes, labels, stft, separator.sample_rate)
     if separator.random_state is not None:
-        seed_if_unseeded(frames_separator, derive_seed(separator.random_state))
-    seed_if_unseeded(model, derive_seed(frames_separator.random_state))
-    shared = FrozenEstimator(model.fit(frames))
-    frames_separator.source_model = [(pool, shared) for pool in POOLS]
+        seed_if_unseeded(inner, derive_seed(separator.random_state))
+    seed_if_unseeded(model, derive_seed(inner.random_state))
     pitches = [pitch(frames[own == code], stft, separator.sample_rate) for code in range(len(labels))]
     is_lower = np.argsort(np.argsort(pitches, kind="stable")) < len(labels) // 2
-    frames_separator.fit(frames, np.array(POOLS)[is_lower[own].astype(int)])
-    return AudioSeparator.from_fitted(frames_separator, stft=stft, sample_rate=separator.sample_rate)
+    _fit_parts(inner, model, frames, np.array(POOLS)[is_lower[own].astype(int)], separator.verbose)
+    return AudioSeparator.from_fitted(inner, stft=stft, sample_rate=separator.sample_rate)
+
+
+def _fit_parts(
+    separator: SupervisedSeparator, model: Any, frames: NDArray[np.float32], pools: NDArray[np.str_], verbose: int
+) -> None:
+    """Fit one source model on all frames, then start and critic on mixtures of the two pools."""
+    costs = {
+        "source model": model._training_cost(*frames.shape),
+        "start and critic": sum(separator._part_costs([model] * len(POOLS), frames.shape[1]).values()),
+    }
+    with printing(verbose):
+        tasks = divided(costs)
+        with tasks["source model"]:
+            shared = FrozenEstimator(model.fit(frames))
+        separator.source_model = [(pool, shared) for pool in POOLS]
+        with tasks["start and critic"]:
+            separator.fit(frames, pools)
 
 
 def parts_of_base(base: Any) -> dict[str, Any]:

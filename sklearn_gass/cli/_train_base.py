@@ -38,12 +38,12 @@ def run(args: argparse.Namespace, console: Console) -> None:
 def find_voices(folder: Path) -> dict[str, list[Path]]:
     """Return the folders of all voices by name."""
     if not folder.is_dir():
-        raise CommandError(f"The folder {folder} does not exist.")
+        raise CommandError(f"{folder} is no folder." if folder.exists() else f"The folder {folder} does not exist.")
     with stated():
         found = sorted(path for path in folder.iterdir() if path.is_dir() and not is_passed_over(path))
     if len(found) < 2:
         raise CommandError(
-            f"The folder {folder} has {len(found)} folders of voices, but a base needs two or more: put the recordings "
+            f"The folder {folder} has no folder for each of two voices or more, which a base needs: put the recordings "
             "of each voice into a folder of their own."
         )
     return {path.name: [path] for path in found}

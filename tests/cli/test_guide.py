@@ -14,6 +14,7 @@ from cli.test_demo import cheap_demo  # noqa: F401
 from sklearn_gass import load_audio, save_audio
 from sklearn_gass.cli import _demo as demo
 from sklearn_gass.cli import _plan as plan
+from sklearn_gass.cli import _train_base as train_base
 from sklearn_gass.cli import main
 from sklearn_gass.cli._models import make_source_model
 from sklearn_gass.cli._options import COMMANDS
@@ -42,6 +43,7 @@ def short_training(monkeypatch):
 
     monkeypatch.setattr(plan, "make_source_model", make_short)
     monkeypatch.setattr(plan, "SupervisedSeparator", separator)
+    monkeypatch.setattr(train_base, "BASE_PARAMS", {})
 
 
 @pytest.fixture
@@ -56,6 +58,7 @@ def recordings(files, cheap_demo, monkeypatch):  # noqa: F811
     for label, source in (("anna", "low"), ("ben", "high")):
         shutil.move(source, f"recordings/{label}")
         shutil.move(f"{source}.wav", f"{label}.wav")
+    shutil.copytree("recordings", "voices")
     os.mkdir("mixtures")
     wave, _ = load_audio("mix.wav")
     save_audio("concert.wav", np.stack([wave, wave[::-1]]), RATE)
