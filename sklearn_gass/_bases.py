@@ -36,15 +36,15 @@ class BeginsAtBase:
         Parameters
         ----------
         deep : bool, default=True
-            Ignored: there are no parameters of parts.
+            Whether to include the parameters of estimators inside, the base excepted.
 
         Returns
         -------
         params : dict
             Parameter names mapped to their values.
         """
-        params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]
-        return params
+        params: dict[str, Any] = super().get_params(deep=deep)  # type: ignore[misc]
+        return {name: value for name, value in params.items() if not name.startswith("base__")}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters.

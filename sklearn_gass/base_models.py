@@ -37,8 +37,8 @@ BASE_PARAMS = {"source_model__max_iter": 30, "source_model__batch_size": 128, "s
 """Parameters by which the training of a base differs from the defaults: it has many recordings."""
 
 SHORT: dict[str, dict[str, Any]] = {
-    "source_model": {"max_iter": 20, "batch_size": 64},
-    "start": {"max_iter": 1500},
+    "source_model": {"max_iter": 20, "batch_size": 64, "learning_rate_init": 1e-3},
+    "start": {"max_iter": 2500, "learning_rate_init": 2e-3},
     "critic": {"max_iter": 200},
 }
 """Parameters of training that begins at a base."""

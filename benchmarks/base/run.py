@@ -5,8 +5,8 @@ trains on so many seconds of each voice instead of all of its nine sentences. Fo
 other eight speakers only, without the sentences ``sa1`` and ``sa2``, which all speakers say and which may be test
 sentences. Bases are kept as model files in ``--bases``, and results in ``results.json``, so that the run can be
 interrupted. What is there is not computed again unless its settings change. ``--report`` prints the tables of what is
-there. Scores are those of ``benchmarks/paper/run.py``; seconds are CPU seconds of one thread, from recordings to the
-fitted separator.
+there, and of those that ``benchmarks/paper/run.py`` has published for the same separator without a base. Scores are
+those of that script; seconds are CPU seconds of one thread, from recordings to the fitted separator.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from sklearn_gass import (  # noqa: E402
 from sklearn_gass.base_models import SHORT, fit_base, parts_of_base, unfitted_base  # noqa: E402
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs  # noqa: E402
 
-RESULTS, BASES = HERE / "results.json", HERE / "bases"
+RESULTS, BASES, PUBLISHED = HERE / "results.json", HERE / "bases", HERE.parent / "paper" / "results.json"
 SAID_BY_ALL = ("sa1", "sa2")
 REVISION = 1  # raise it when results change though no parameter does
 
@@ -103,6 +103,16 @@ def load():
     return {(cell["pair"], cell["seed"], cell["seconds"], cell["base"]): cell for cell in cells}
 
 
+def published():
+    """Return the cells of ``benchmarks/paper/run.py`` for the same separator without a base, on all recordings."""
+    cells = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    return {
+        (cell["number"], cell["seed"], 0.0, 0): {"pair": cell["number"], **cell["rows"]["VAE"]}
+        for cell in cells
+        if cell["family"] == "vae"
+    }
+
+
 def save(cells):
     """Write all cells."""
     partial = RESULTS.with_suffix(".part")
@@ -111,23 +121,21 @@ def save(cells):
 
 
 def report(cells):
-    """Print a table of means for each length of the recordings, over the pairs that have both cells."""
-    names = "seconds of each voice, base, pairs, seeds, SDR, SIR, SAR, worst pair, CPU s per pair, CPU s of a base"
+    """Print a table of means, over the pairs and seeds that all of its rows have."""
+    rows = sorted({key[2:] for key in cells})
+    common = set.intersection(*({key[:2] for key in cells if key[2:] == row} for row in rows))
+    print(f"Pairs {sorted({pair for pair, _ in common})}, seeds {sorted({seed for _, seed in common})}\n")
+    names = "seconds of each voice, base, SDR, SIR, SAR, worst pair, CPU s per pair, CPU s of a base"
     print(f"| {' | '.join(names.split(', '))} |")
-    print("|---" * 10 + "|")
-    for seconds in sorted({key[2] for key in cells}):
-        complete = {key[:2] for key in cells if (*key[:2], seconds, 0) in cells and (*key[:2], seconds, 1) in cells}
-        for base in (0, 1):
-            own = [cells[(*key, seconds, base)] for key in sorted(complete)]
-            if not own:
-                continue
-            means = [f"{np.mean([cell[name] for cell in own]):.2f}" for name in ("sdr", "sir", "sar")]
-            pairs = sorted({cell["pair"] for cell in own})
-            worst = min(np.mean([cell["sdr"] for cell in own if cell["pair"] == pair]) for pair in pairs)
-            columns = [seconds or "all", "yes" if base else "no", len(pairs), len({cell["seed"] for cell in own})]
-            columns += [*means, f"{worst:.2f}", f"{np.mean([cell['fit_seconds'] for cell in own]):.0f}"]
-            columns.append(f"{np.mean([cell['base_seconds'] for cell in own]):.0f}" if base else "")
-            print(f"| {' | '.join(map(str, columns))} |")
+    print("|---" * 8 + "|")
+    for seconds, base in rows if common else []:
+        own = [cells[(*key, seconds, base)] for key in sorted(common)]
+        by_pair = [np.mean([cell["sdr"] for cell in own if cell["pair"] == pair]) for pair, _ in common]
+        columns = [seconds or "all", "yes" if base else "no"]
+        columns += [f"{np.mean([cell[name] for cell in own]):.2f}" for name in ("sdr", "sir", "sar")]
+        columns += [f"{min(by_pair):.2f}", f"{np.mean([cell['fit_seconds'] for cell in own]):.0f}"]
+        columns.append(f"{np.mean([cell['base_seconds'] for cell in own]):.0f}" if base else "")
+        print(f"| {' | '.join(map(str, columns))} |")
 
 
 def run(number, pair, data, seed, options):
@@ -173,7 +181,7 @@ def main():
         for seed in options.seeds:
             for number in range(len(pairs)) if options.pairs is None else options.pairs:
                 run(number, pairs[number], data, seed, options)
-    report(load())
+    report(published() | load())
 
 
 if __name__ == "__main__":

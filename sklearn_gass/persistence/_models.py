@@ -31,8 +31,8 @@ def save_model(estimator: Any, path: str | os.PathLike[str], *, card: Any = None
     The file appears complete or not at all. A loaded estimator gives the same results to the last bit.
 
     Parameters that act at separation are saved as they are now, also if they were set after `fit`. Parameters that say
-    how training runs on a machine (`memory`, `n_jobs`, `callbacks`, `checkpoint`, `checkpoint_every`, `verbose`) are
-    left out and have their defaults after loading.
+    how training runs on a machine (`memory`, `n_jobs`, `callbacks`, `checkpoint`, `checkpoint_every`, `verbose`), and
+    the `base` that it began at, are left out and have their defaults after loading.
 
     Parameters
     ----------

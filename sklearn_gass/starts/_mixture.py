@@ -137,6 +137,7 @@ class MixtureStart(MixtureLearner, BaseStart):
         width = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)[-1]
         return super()._n_weights(n_bins, n_sources) + 2 * self.n_residual_blocks * width**2
 
+    @override
     def fit(self, problem, sources):
         super().fit(problem, sources)
         self.n_latents_ = [decoder.n_components for decoder in problem.decoders]
