@@ -174,10 +174,14 @@ def parts_of_base(base: Any) -> dict[str, Any]:
     if not isinstance(fitted["source_model"], BeginsAtBase):
         raise ValueError(f"A {type(fitted['source_model']).__name__} cannot be a base: it has no networks.")
     parts = {name: part for name, part in fitted.items() if isinstance(part, BeginsAtBase)}
-    return {
-        name: clone(part).set_params(base=part, warm_start=False, random_state=None, **SHORT[name])
-        for name, part in parts.items()
-    }
+    return {name: _begun_at(part, SHORT[name]) for name, part in parts.items()}
+
+
+def _begun_at(part: Any, params: dict[str, Any]) -> Any:
+    """Return an unfitted estimator that begins at a fitted one, with nothing of how and where that was trained."""
+    begun = clone(part)
+    fresh = {name: value for name, value in _FRESH.items() if name in begun.get_params()}
+    return begun.set_params(base=part, **fresh, **params)
 
 
 def pitch(frames: NDArray[np.floating], stft: STFT, sample_rate: int) -> float:
@@ -206,4 +210,12 @@ def pitch(frames: NDArray[np.floating], stft: STFT, sample_rate: int) -> float:
     return float(sample_rate / (shortest + np.median(lags[voiced].argmax(axis=1))))
 
 
+_FRESH = {
+    "callbacks": None,
+    "checkpoint": None,
+    "device": "cpu",
+    "random_state": None,
+    "verbose": 0,
+    "warm_start": False,
+}
 _VOICED = 0.5  # share of a frame's power that repeats itself
