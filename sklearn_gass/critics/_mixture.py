@@ -136,15 +136,18 @@ class MixtureCritic(MixtureLearner, BaseCritic):
 
     def _take_over(self, network, problem, batch):
         base = self._fitted_base()
-        known = _by_source(base.weights_)
+        known = [
+            {name: torch.tensor(array, device=problem.device) for name, array in weights.items()}
+            for weights in _by_source(base.weights_)
+        ]
         check_shapes(self, base, [(network[0].state_dict(), weights) for weights in known])
         mixture, parts = batch
         separated = problem.generate(problem.split(problem.first_points(mixture)))
         for critic, part, estimate in zip(network, parts, separated, strict=True):
-            weights = [{name: torch.tensor(array, device=problem.device) for name, array in w.items()} for w in known]
-            scores = [functional_call(critic, w, (torch.stack([part, estimate]),)).mean((1, 2)) for w in weights]
+            frames = torch.stack([part, estimate])
+            scores = [functional_call(critic, weights, (frames,)).mean((1, 2)) for weights in known]
             gaps = [float(clean - unclean) for clean, unclean in scores]
-            critic.load_state_dict(weights[int(np.argmax(gaps))])
+            critic.load_state_dict(known[int(np.argmax(gaps))])
 
     def _make_trainee(self, network, problem):
         return _CriticsTrainee(network, problem, self.learning_rate_init, self.penalty_weight)
