@@ -17,7 +17,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_gass import DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel
 from sklearn_gass._random import derive_seed
-from sklearn_gass.networks import warp_frequencies
+from sklearn_gass.networks import vary_excitation, warp_frequencies
 
 SMALL = {"hidden_layer_sizes": (8,), "batch_size": 16, "max_iter": 3, "random_state": 0}
 CRITIC = {"critic_hidden_layer_sizes": (8,), "inversion_max_iter": 2, "critic_max_iter": 1}
@@ -403,6 +403,64 @@ class TestFrequencyWarp:
     def test_changes_training(self, frames):
         warped, plain = (fit(MODELS["VAE"], frames, frequency_warp=warp) for warp in (0.5, 0.0))
         assert not np.array_equal(warped.weights_["decoder.layers.0.weight"], plain.weights_["decoder.layers.0.weight"])
+
+
+def voiced(pitch, resonance, depth=2.0):
+    """A frame with harmonics every so many bins, under an envelope that is highest at a bin."""
+    bins = np.arange(513)
+    harmonics = np.exp(depth * np.cos(2 * np.pi * bins / pitch) - depth)
+    return torch.tensor(harmonics * np.exp(-(((bins - resonance) / 200) ** 2)) * 5, dtype=torch.float32)
+
+
+def pitch_of(frame):
+    """Distance of harmonics in bins, from the peak of the cepstrum."""
+    cepstrum = np.fft.irfft(np.log(frame + 1e-2))
+    quefrencies = np.arange(45, 130)
+    return 1024 / quefrencies[cepstrum[quefrencies].argmax()]
+
+
+def centre_of(frame):
+    return float((frame * np.arange(frame.size)).sum() / frame.sum())
+
+
+class TestExcitation:
+    def test_pitch_changes_under_the_same_envelope(self):
+        frames = voiced(13.0, 200).repeat(100, 1)
+        varied = vary_excitation(frames, 0.25, 0.0, torch.Generator().manual_seed(0)).numpy()
+        octaves = np.log2([pitch_of(frame) / pitch_of(frames[0].numpy()) for frame in varied])
+        assert np.abs(octaves).max() <= 0.3
+        assert octaves.std() > 0.1
+        centres = [centre_of(frame) for frame in varied]
+        assert_allclose(centres, centre_of(frames[0].numpy()), atol=8)
+
+    def test_frames_get_the_pitch_of_others_and_keep_their_envelopes(self):
+        """Low voices resonate low, high ones high; after the exchange all four combinations occur."""
+        kinds = ((10.0, 100), (14.0, 300))
+        frames = torch.stack([voiced(*kinds[i % 2], depth) for i, depth in enumerate(np.linspace(1, 3, 100))])
+        varied = vary_excitation(frames, 0.0, 1.0, torch.Generator().manual_seed(0)).numpy()
+        found = {(bool(centre_of(frame) > 220), bool(pitch_of(frame) > 12)) for frame in varied}
+        assert len(found) == 4
+        for frame, before in zip(varied, frames.numpy(), strict=True):
+            assert centre_of(frame) == pytest.approx(centre_of(before), abs=25)
+
+    def test_excitation_comes_from_frames_that_are_about_as_harmonic(self, rng):
+        """Noise stays noise, and harmonics stay harmonics, but for the few in the middle of the ranking."""
+        noise = torch.tensor(rng.rayleigh(size=(50, 513)), dtype=torch.float32)
+        smooth = torch.ones(50, 513)
+        varied = vary_excitation(torch.cat([smooth, noise]), 0.0, 1.0, torch.Generator().manual_seed(0))
+        rough = varied.log().diff(dim=1).abs().mean(1) > 0.1
+        assert rough[:50].sum() <= 10
+        assert rough[50:].sum() >= 40
+
+    @pytest.mark.parametrize("n_bins", [1, 12, 127])
+    def test_frames_without_pitch_stay_as_they_are(self, n_bins, rng):
+        frames = torch.tensor(rng.random((5, n_bins)))
+        assert torch.equal(vary_excitation(frames, 0.5, 1.0, torch.Generator()), frames)
+
+    def test_nothing_to_vary_leaves_frames_alone(self, rng):
+        frames = torch.tensor(rng.random((5, 513)))
+        assert torch.equal(vary_excitation(frames, 0.0, 0.0, torch.Generator()), frames)
+        assert_allclose(vary_excitation(frames, 0.0, 1e-9, torch.Generator().manual_seed(0)), frames, atol=1e-4)
 
 
 class TestTurns:

@@ -107,7 +107,8 @@ def settings(name):
     """Return a hash of all parameters of a family and its rows, by which its cells are told from those of others."""
     if name in FAMILIES:
         params = FAMILIES[name].separator.get_params().items()
-        described = sorted((key, type(v).__name__ if hasattr(v, "get_params") else repr(v)) for key, v in params)
+        acting = [(key, v) for key, v in params if key.split("__")[-1] != "base"]  # no family begins at a base
+        described = sorted((key, type(v).__name__ if hasattr(v, "get_params") else repr(v)) for key, v in acting)
         described = [described, FAMILIES[name].variants]
     elif name in CHOSEN:
         described = [CHOSEN[name], WEIGHTS, settings(CHOSEN[name][1])]

@@ -4,7 +4,7 @@ The training loop, `sklearn_gass.networks._training`, is imported where it is ne
 """
 
 from sklearn_gass.networks._arrays import StateDict, check_device, from_arrays, load_arrays, shapes_fit, to_arrays
-from sklearn_gass.networks._augmentation import warp_frequencies
+from sklearn_gass.networks._augmentation import vary_excitation, warp_frequencies
 from sklearn_gass.networks._costs import step_cost
 from sklearn_gass.networks._mlp import ACTIVATIONS, MLP, FrameDecoder, FrameEncoder, check_widths
 from sklearn_gass.networks._penalties import PENALTY_EVERY, gradient_penalty, slopes
@@ -25,5 +25,6 @@ __all__ = [
     "slopes",
     "step_cost",
     "to_arrays",
+    "vary_excitation",
     "warp_frequencies",
 ]

@@ -35,7 +35,13 @@ from sklearn_gass.stft import STFT
 DROPPED = {"memory", "n_jobs", "callbacks", "checkpoint", "checkpoint_every", "verbose", "base"}
 """Parameters that a file leaves out: how training runs on one machine, and where it begins, not what it finds."""
 
-LATER = {"warm_start": False, "n_residual_blocks": 0, "weight_average": 0.0}
+LATER = {
+    "warm_start": False,
+    "n_residual_blocks": 0,
+    "weight_average": 0.0,
+    "pitch_warp": 0.0,
+    "excitation_exchange": 0.0,
+}
 """Parameters that files of older versions may lack, and what they were then."""
 
 OPTIONAL = {"feature_names_in_", "n_features_in_", "_sklearn_output_config"}

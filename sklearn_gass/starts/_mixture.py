@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 
 import torch
@@ -11,7 +12,7 @@ from typing_extensions import override
 from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass._validation import Interval
 from sklearn_gass.divergences import DIVERGENCES
-from sklearn_gass.networks import FrameEncoder, check_widths
+from sklearn_gass.networks import FrameEncoder, check_widths, vary_excitation
 from sklearn_gass.starts._base import BaseStart
 from sklearn_gass.starts._from_base import begin_at
 
@@ -42,6 +43,13 @@ class MixtureStart(MixtureLearner, BaseStart):
         0 keeps the last weights.
     levels : (float, float), default=(-5.0, 5.0)
         Lowest and highest gain of a source in a training mixture, in dB. Widen it if your sources differ more in level.
+    pitch_warp : float, default=0.15
+        Largest random change of the pitch of a source in a training mixture, in octaves, under the same spectral
+        envelope. It comes on top of the source model's own `frequency_warp`, and lets few minutes of sound hold more
+        pitches at each vowel. Frames of fewer than 128 bins have no pitch.
+    excitation_exchange : float, default=0.5
+        Share of frames in training mixtures that get the excitation, which is the fine structure of harmonics and
+        noise, of another frame of the same source that is about as harmonic.
     base : MixtureStart or None, default=None
         Fitted start that training begins at, instead of random weights, such as one trained on other voices. Its hidden
         layers have to be the same. The outputs for each source of the base are given to the source that they suit best;
@@ -93,6 +101,8 @@ class MixtureStart(MixtureLearner, BaseStart):
         **MixtureLearner._parameter_constraints,
         "n_residual_blocks": [Interval(Integral, 0, None, closed="left")],
         "weight_average": [Interval(Real, 0, 1, closed="left")],
+        "pitch_warp": [Interval(Real, 0, 1, closed="both")],
+        "excitation_exchange": [Interval(Real, 0, 1, closed="both")],
     }
 
     def __init__(
@@ -105,6 +115,8 @@ class MixtureStart(MixtureLearner, BaseStart):
         learning_rate_init=3e-3,
         weight_average=0.998,
         levels=(-5.0, 5.0),
+        pitch_warp=0.15,
+        excitation_exchange=0.5,
         base=None,
         warm_start=False,
         callbacks=None,
@@ -118,6 +130,8 @@ class MixtureStart(MixtureLearner, BaseStart):
         self.learning_rate_init = learning_rate_init
         self.weight_average = weight_average
         self.levels = levels
+        self.pitch_warp = pitch_warp
+        self.excitation_exchange = excitation_exchange
         self.base = base
         self.warm_start = warm_start
         self.callbacks = callbacks
@@ -139,9 +153,17 @@ class MixtureStart(MixtureLearner, BaseStart):
 
     @override
     def fit(self, problem, sources):
-        super().fit(problem, sources)
+        super().fit(problem, [replace(source, augment=self._vary(source.augment)) for source in sources])
         self.n_latents_ = [decoder.n_components for decoder in problem.decoders]
         return self
+
+    def _vary(self, augment):
+        """Return a function that varies frames as a source model does, and their excitation."""
+
+        def vary(frames, generator):
+            return vary_excitation(augment(frames, generator), self.pitch_warp, self.excitation_exchange, generator)
+
+        return vary
 
     def _take_over(self, network, problem, batch):
         begin_at(network, self, problem, *batch)
