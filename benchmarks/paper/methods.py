@@ -43,6 +43,7 @@ class Family:
 
 REVISION = 3  # raise it when results change though no parameter does: older cells and cached models are not taken then
 WEIGHTS = (0.0, 1.0, 5.0)  # of the critics, beside the default 2
+_HELD = 1e6  # a start weight at which the search stays where it starts
 BOUNDS = "bounds"
 NETWORKS = {"mask-network": "mask network, one frame", "mask-network-context": "mask network, with context"}
 BOUND_EXPONENT = 1  # of the ideal ratio mask
@@ -54,6 +55,8 @@ def _neural(name, model):
         name: {},
         **{f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in WEIGHTS},
         f"{name}, own encoder's start, λ = 0": {"start": "source", "critic": None},
+        f"{name}, smoothness 0": {"smoothness": 0.0},
+        f"{name}, start alone": {"start_weight": _HELD, "smoothness": 0.0, "critic_weight": 0.0},
     }
     return Family(SupervisedSeparator(model, start=MixtureStart(), critic=MixtureCritic()), variants)
 
