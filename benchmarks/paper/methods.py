@@ -91,7 +91,7 @@ ABLATIONS = {
                 inversion_max_iter=0,  # separation asks neither its encoder
                 critic_max_iter=0,  # nor its critic
             ),
-            start=MixtureStart(max_iter=2000),
+            start=MixtureStart(),
             start_weight=200.0,
             critic=None,
         ),

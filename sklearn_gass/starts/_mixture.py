@@ -32,7 +32,7 @@ class MixtureStart(MixtureLearner, BaseStart):
     n_residual_blocks : int, default=4
         Number of residual blocks after the hidden layers: pairs of layers, as wide as the last hidden layer, whose
         output is added to their input. They learn faster than more hidden layers do.
-    max_iter : int, default=3000
+    max_iter : int, default=4500
         Training steps, each on a new batch of mixtures. More steps separate better, and take proportionally longer.
     batch_size : int, default=128
         Mixture frames in a step.
@@ -110,7 +110,7 @@ class MixtureStart(MixtureLearner, BaseStart):
         hidden_layer_sizes=(256,),
         *,
         n_residual_blocks=4,
-        max_iter=3000,
+        max_iter=4500,
         batch_size=128,
         learning_rate_init=3e-3,
         weight_average=0.998,
