@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sklearn.exceptions import SkipTestWarning
 
-from sklearn_gass import save_audio
+from sklearn_gass import base_models, save_audio
+from sklearn_gass.datasets import make_voices
 from sklearn_gass.metrics import si_sdr
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide"
@@ -78,6 +79,20 @@ def test_getting_started_separates_and_saves(tmp_path, monkeypatch):
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(code_blocks(page), {})
+
+
+def test_a_base_is_trained_and_begun_at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    steps = {"source_model": 1, "start": 1, "critic": 1}
+    monkeypatch.setattr(base_models, "BASE_PARAMS", {f"{part}__max_iter": n for part, n in steps.items()})
+    monkeypatch.setattr(base_models, "SHORT", {part: {"max_iter": n} for part, n in steps.items()})
+    made = make_voices(4, n_utterances=1, duration=0.5, random_state=0)
+    page = {"utterances": made.utterances[:2], "voices": made.speakers[:2]}
+    page |= {"own_utterances": made.utterances[2:], "own_voices": made.speakers[2:], "X": np.ones((3, 513))}
+    exec(code_blocks("base_models.rst"), page)
+    for part in (page["model"], page["audio"].separator_.start_, page["audio"].separator_.critic_):
+        assert part.distance_from_base_ > 0
+    assert page["grid"]["source_model__base"][1].estimator is page["other_model"]
 
 
 def test_recordings_are_read_by_the_folders_of_their_sources(tmp_path, monkeypatch):
