@@ -55,8 +55,11 @@ def test_a_start_a_critic_and_a_mask_of_one_s_own_take_part(extended):
 
 def test_models_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("mixtures").mkdir()
+    save_audio("mixtures/first call.wav", np.sin(np.arange(16000)), 16000)
     page: dict = {}
     exec(python_of("docs/guide/keeping.rst"), page)
+    assert len(list(Path("separated/first call").iterdir())) == 2
     assert page["separation"].labels.tolist() == page["audio"].classes_.tolist()
     assert page["description"]["card"]["licence"] == "CC0"
 
