@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,15 +22,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 BUILT = Path(__file__).parent / "_build"
 WIDTHS = {1280: 900, 390: 844}  # a computer and a telephone
-PAGES = (
-    "index.html",
-    "auto_examples/index.html",
-    "auto_examples/plot_separate_voices.html",
-    "auto_examples/plot_what_models_draw.html",
-    "generated/sklearn_gass.AudioSeparator.html",
-    "paper_table.html",
-)
-WITH_PLAYERS = ("index.html", "guide/getting_started.html", "auto_examples/plot_separate_voices.html")
+# All pages that people read, and one of the many that describe a class
+PAGES = ("*.html", "guide/*.html", "auto_examples/*.html", "generated/sklearn_gass.AudioSeparator.html")
+WITH_PLAYERS = {"index.html", "guide/getting_started.html"}  # and all examples
+SILENT = {"auto_examples/plot_paper_figure.html"}  # but this one, which is of numbers
 
 # Wider than their column, unless they or something around them scrolls
 _TOO_WIDE = """() => {
@@ -60,6 +56,16 @@ _SILENT = """async () => {
   for (const player of players) if (!await ready(player)) silent.push(player.getAttribute('aria-label'));
   return silent;
 }"""
+# Formulas that were not drawn, or have an error in them
+_NOT_DRAWN = """() => [...document.querySelectorAll('.math')].filter(formula => {
+  const drawn = formula.querySelector('mjx-container svg');
+  return !drawn || drawn.getBoundingClientRect().width < 3 || formula.querySelector('[data-mml-node=merror]');
+}).map(formula => formula.textContent.slice(0, 40))"""
+# Names of classes in code style that lead to no page
+_NOT_LINKED = """names => [...document.querySelectorAll('[role=main] code.literal')].filter(code =>
+  names.includes(code.textContent.trim()) && !code.closest('a, h1, h2, h3')
+).map(code => code.textContent)"""
+# A player goes on; another one that is started then goes on where it was, and stops it
 _PLAYS = """async () => {
   const [first, second] = document.querySelectorAll('audio[src]');
   const until = async test => { for (let k = 0; k < 100 && !test(); k++) await new Promise(r => setTimeout(r, 100)); };
@@ -134,17 +140,20 @@ class Watched:
             route.abort()
 
     def look(self) -> None:
-        """Note what is too wide, which players have no sound, and which formulas are raw."""
+        """Note what is too wide, which players have no sound or do not play, and which formulas are raw."""
         for wide in self.page.evaluate(_TOO_WIDE):
             self.note(f"too wide: {wide}")
         for name in self.page.evaluate(_SILENT):
             self.note(f"no sound: {name}")
-        text = self.page.inner_text("body")
-        if re.search(r"\\[(\[]", text):
+        for formula in self.page.evaluate(_NOT_DRAWN):
+            self.note(f"not drawn: {formula}")
+        if re.search(r"\\[(\[]", self.page.inner_text("body")):
             self.note("a raw formula")
+        if self.page.query_selector("audio[src]") and not self.page.evaluate(_PLAYS):
+            self.note("players do not play, or a second one does not go on where the first one was")
 
 
-def check_page(browser: Browser, address: str, width: int, *, plays: bool) -> list[str]:
+def check_page(browser: Browser, address: str, width: int, *, plays: bool, classes: Sequence[str]) -> list[str]:
     """Return what is wrong with one page at one width."""
     watched = Watched(browser, width)
     page = watched.page
@@ -152,8 +161,10 @@ def check_page(browser: Browser, address: str, width: int, *, plays: bool) -> li
     if page.query_selector(".math"):
         page.wait_for_selector("mjx-container", timeout=20_000)
     watched.look()
-    if plays and not page.evaluate(_PLAYS):
-        watched.note("a second player does not go on where the first one was")
+    if plays and not page.query_selector("audio[src]"):
+        watched.note("there is no player")
+    for name in page.evaluate(_NOT_LINKED, classes):
+        watched.note(f"not a link: {name}")
     page.close()
     return watched.problems
 
@@ -201,15 +212,17 @@ def check_links(folder: Path) -> list[str]:
 def main() -> None:
     """Check all pages, print what is wrong, and end with 1 if something is."""
     folder = BUILT.resolve()
-    guide = sorted(path.relative_to(folder).as_posix() for path in (folder / "guide").glob("*.html"))
+    classes = [path.stem.rpartition(".")[2] for path in (folder / "generated").glob("*.html")]
+    pages = sorted(path.relative_to(folder).as_posix() for pattern in PAGES for path in folder.glob(pattern))
     problems = [f"broken link: {link}" for link in check_links(folder)]
     with served(folder) as address, chromium() as browser:
-        for name in (*PAGES, *guide):
+        for name in pages:
+            plays = name in WITH_PLAYERS or (name.startswith("auto_examples/plot_") and name not in SILENT)
             for width in WIDTHS:
-                found = check_page(browser, address + name, width, plays=name in WITH_PLAYERS)
+                found = check_page(browser, address + name, width, plays=plays, classes=classes)
                 problems += [f"{name} at {width} pixels: {problem}" for problem in found]
         problems += [f"search: {problem}" for problem in check_search(browser, address)]
-    print(*problems, f"{len(problems)} problems on {len(PAGES) + len(guide)} pages.", sep="\n")
+    print(*problems, f"{len(problems)} problems on {len(pages)} pages.", sep="\n")
     sys.exit(bool(problems))
 
 

@@ -15,9 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass.critics import MixtureCritic
 from sklearn_gass.display._axes import display_axes
+from sklearn_gass.search_display._axes import MARKERS
 from sklearn_gass.source_models import WGANSourceModel
 
 __all__ = ["TrainingDisplay"]
+_MARKS = 10  # about so many on a line
 
 
 class TrainingDisplay:
@@ -106,7 +108,7 @@ class TrainingDisplay:
         return cls(losses=losses, gaps=gaps).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> TrainingDisplay:
-        """Draw a line for each part, the gaps dashed.
+        """Draw a line for each part, the gaps dashed, with marks beside colours for those who cannot tell these apart.
 
         Parameters
         ----------
@@ -123,7 +125,7 @@ class TrainingDisplay:
         self.lines_ = {
             name: _line(self.ax_, values, name, i, "-") for i, (name, values) in enumerate(self.losses.items())
         }
-        self.ax_.set(xlabel="epoch", ylabel="loss", title="Training")
+        self.ax_.set(xlabel="epoch", ylabel="loss")
         self.gap_ax_ = self.ax_.twinx() if self.gaps else None
         self.gap_lines_ = {}
         for i, (name, values) in enumerate(self.gaps.items(), len(self.losses)):
@@ -131,7 +133,9 @@ class TrainingDisplay:
         if self.gap_ax_ is not None:
             self.gap_ax_.set_ylabel("critic gap")
         lines = [*self.lines_.values(), *self.gap_lines_.values()]
-        self.ax_.legend(lines, [line.get_label() for line in lines])
+        labels = [line.get_label() for line in lines]
+        # above, where no data are
+        self.ax_.legend(lines, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
         return self
 
 
@@ -152,6 +156,5 @@ def _column(history: list[dict[str, Any]], name: str) -> NDArray[Any]:
 
 
 def _line(ax: Any, values: NDArray[Any], label: str, number: int, style: str) -> Any:
-    # a line through two points and a mark for a single one
-    marker = "o" if len(values) == 1 else None
-    return ax.plot(np.arange(1, len(values) + 1), values, style, marker=marker, color=f"C{number % 10}", label=label)[0]
+    look = {"marker": MARKERS[number % len(MARKERS)], "markevery": max(1, len(values) // _MARKS), "markersize": 5}
+    return ax.plot(np.arange(1, len(values) + 1), values, style, color=f"C{number % 10}", label=label, **look)[0]

@@ -189,6 +189,20 @@ def test_players_have_the_waves_at_one_gain(waves):
         np.testing.assert_allclose(samples, sound / loudest * 0.9 * 32767, atol=0.51)
 
 
+def test_outlines_show_the_waves_at_the_gain_of_the_players():
+    sound = np.concatenate([np.zeros(RATE), np.full(RATE, 0.5), np.full(RATE, -0.25)])
+    html = separation_html({"sound": sound, "one": np.ones(1), "silence": np.zeros(9)}, RATE)
+    long, one, silence = re.findall(r'<path [^>]*d="([^"]*)"', html)
+    columns = [tuple(map(int, column)) for column in re.findall(r"M(\d+) (\d+)V(\d+)", long)]
+    assert [column for column, _, _ in columns] == list(range(300))
+    assert {extent[1:] for extent in columns[:100]} == {(20, 21)}, "silence is a line in the middle"
+    # 90 % of full scale is 18 of 20 rows upwards from the middle, for a sample of 1
+    assert {extent[1:] for extent in columns[100:200]} == {(11, 12)}
+    assert {extent[1:] for extent in columns[200:]} == {(24, 25)}
+    assert one == "M0 2V3"
+    assert len(re.findall("V21", silence)) == 9
+
+
 def test_players_hold_the_first_minute():
     page = Page(separation_html({"long": np.linspace(-1, 1, RATE * 61)}, RATE))
     assert len(decode_player(page.all("audio")[0])[0]) == 60 * RATE

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator
+from sklearn_gass import AudioSeparator, NMFSourceModel, Separation, SupervisedSeparator
 from sklearn_gass.display import SampleDisplay, SeparationDisplay
 
 RATE = 8000
@@ -73,6 +73,20 @@ class TestSeparationDisplay:
         html = display._repr_html_()
         names = ["mixture", "low", "low, true", "high", "high, true"]
         assert [f'aria-label="Listen to {name}"' in html for name in names] == [True] * 5
+
+    def test_ten_seconds_of_two_sources_are_below_a_megabyte(self):
+        noise = np.random.default_rng(0).normal(size=(2, 160_000)) * 0.1  # which compresses worst
+        display = SeparationDisplay.from_predictions(noise.sum(0), noise, sample_rate=16000, references=noise)
+        found = Separation(noise, np.array(["a", "b"]), noise.sum(0), 16000)
+        for page in (display._repr_html_(), found._repr_html_()):
+            assert len(page) < 1_000_000
+            assert page.count("this.currentTime=other.currentTime") == page.count("<audio")
+
+    def test_fitted_estimators_have_small_pages(self, seed):
+        audio = AudioSeparator(SupervisedSeparator(NMFSourceModel(2, max_iter=5), max_iter=5), random_state=seed)
+        waves = np.random.default_rng(seed).normal(size=(2, 160_000))
+        page = audio.fit(waves, ["low", "high"])._repr_html_()
+        assert "NMFSourceModel" in page and len(page) < 1_000_000
 
     @pytest.mark.parametrize(
         ("changes", "message"),

@@ -28,6 +28,6 @@ def test_the_python_example_runs_as_it_is(text, tmp_path, monkeypatch, quick_def
 
 
 def test_links_to_files_lead_somewhere(text):
-    links = re.findall(r"\]\(([^)#:]+)\)", text)
-    assert links
+    links = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'src="([^":]+)"', text)
+    assert "docs/separation.png" in links and len(links) > 5
     assert [link for link in links if not (README.parent / link).exists()] == []

@@ -1,6 +1,7 @@
 """Behaviour of the separator of frames."""
 
 import pickle
+import re
 from itertools import permutations
 
 import joblib
@@ -487,6 +488,36 @@ class TestPersistence:
         for mmap_mode in (None, "r"):
             copy = joblib.load(tmp_path / "separator.joblib", mmap_mode=mmap_mode)
             np.testing.assert_array_equal(copy.transform(mixture), fitted.transform(mixture))
+
+
+class TestNotebook:
+    @pytest.fixture(params=["_repr_html_", "_repr_mimebundle_"])
+    def html(self, request):
+        """How a notebook asks for the picture of an estimator."""
+
+        def show(estimator):
+            shown = getattr(estimator, request.param)()
+            return shown if isinstance(shown, str) else shown["text/html"]
+
+        return show
+
+    def test_shows_what_was_trained_below_the_diagram(self, html, make_sources):
+        data = make_sources(2)
+        names = np.array(["low", "<b>high"])[np.unique(data.y, return_inverse=True)[1]]
+        models = [("low", NMFSourceModel(3, max_iter=7)), ("<b>high", VAESourceModel(2, max_iter=4))]
+        parts = {"start": MixtureStart(max_iter=5), "critic": MixtureCritic(max_iter=6)}
+        shown = html(SupervisedSeparator(models, random_state=0, **parts).fit(data.X, names))
+        table = shown[shown.rindex("<table>") :]
+        cells = re.findall("<td>(.*?)</td>", table)
+        assert cells == [
+            *("source &lt;b&gt;high", "VAESourceModel", "2", "epochs: 4"),
+            *("source low", "NMFSourceModel", "3", "updates: 7"),
+            *("start", "MixtureStart", "", "steps: 5"),
+            *("critic", "MixtureCritic", "", "steps: 6"),
+        ]
+
+    def test_shows_the_diagram_alone_before_fit(self, html, separator):
+        assert "epochs" not in html(clone(separator)) and "updates" not in html(clone(separator))
 
 
 class TestErrors:

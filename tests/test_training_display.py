@@ -47,6 +47,15 @@ def test_losses_and_gaps_of_every_part(audio):
     assert len(display.ax_.get_legend().get_texts()) == 6
 
 
+def test_lines_differ_by_more_than_colour_and_the_legend_hides_none(audio):
+    display = TrainingDisplay.from_estimator(audio)
+    lines = [*display.lines_.values(), *display.gap_lines_.values()]
+    assert len({(line.get_marker(), line.get_linestyle()) for line in lines}) == len(lines)
+    display.figure_.canvas.draw()
+    legend, data = display.ax_.get_legend().get_window_extent(), display.ax_.get_window_extent()
+    assert not legend.overlaps(data)
+
+
 def test_on_given_axes_and_again(audio):
     ax = plt.subplots()[1]
     display = TrainingDisplay.from_estimator(audio.separator_.source_models_[1], ax=ax)

@@ -228,8 +228,8 @@ seed 0, a row with 3 uses seeds 0, 1 and 2.
 - A model's plain name stands for the defaults of this library. These defaults were developed on these speakers, by such
   scores. So were the settings of the row *adversarial only*. All settings are the same for all pairs.
 - λ weighs the critics, networks that score how clean an estimate of a source sounds.
-- *Start alone* makes masks of what the mixture encoder guesses, without any optimisation of latents. With *smoothness 0*
-  every frame is explained on its own.
+- *Start alone* makes masks of what the mixture encoder guesses, without any optimisation of latents. With
+  *smoothness 0* every frame is explained on its own.
 - Only the rows that say oracle choose anything by a pair's true sources.
 - The paper's methods have the paper's architectures and schedule, but not its data.
 - The ideal ratio mask has exponent {BOUND_EXPONENT}, and all generative models have masks of exponent {exponent:g}.

@@ -42,6 +42,7 @@ class BandCritic(BaseCritic):
 
 from sklearn_gass import AudioSeparator, SourceStart, SupervisedSeparator, VAESourceModel
 from sklearn_gass.datasets import make_mixture, make_voices
+from sklearn_gass.display import separation_html
 from sklearn_gass.metrics import bss_eval
 
 X, y = make_voices(2, n_utterances=6, random_state=0, return_X_y=True)
@@ -54,8 +55,15 @@ audio = AudioSeparator(separator).fit(X[1:6] + X[7:], [*y[1:6], *y[7:]])
 # The scores say whether a critic helps. This one hardly does: the source models know already in which bins a voice has
 # no energy. The default, `MixtureCritic`, learns from the mistakes of separation instead.
 
+heard = {"mixture": mixture}
 for weight in (0, 0.3, 1, 3):
     audio.separator_.set_params(critic_weight=weight)
-    scores = bss_eval(true_voices, audio.separate(mixture).sources)
-    sdr, sir, sar = (values.mean() for values in scores)
+    voices = audio.separate(mixture)
+    sdr, sir, sar = (values.mean() for values in bss_eval(true_voices, voices.sources))
     print(f"λ = {weight:3}:  SDR {sdr:5.1f}  SIR {sir:5.1f}  SAR {sar:5.1f}")
+    heard[f"a voice at λ = {weight}"] = voices.sources[0]
+
+# %%
+# Listen to one of the voices:
+
+separation_html(heard, 16000)

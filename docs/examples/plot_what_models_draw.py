@@ -41,6 +41,19 @@ for name, model in models.items():
 plt.show()
 
 # %%
+# How they were trained
+# ---------------------
+#
+# A loss that still falls at the end says that longer training would help. The gap says how much higher the critic of
+# the WGAN scores real frames than generated ones. The VAE has no critic.
+
+from sklearn_gass.training_display import TrainingDisplay
+
+for name in ("VAE", "WGAN"):
+    TrainingDisplay.from_estimator(models[name]).figure_.suptitle(name)
+plt.show()
+
+# %%
 # As sound
 # --------
 #

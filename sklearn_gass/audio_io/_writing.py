@@ -41,11 +41,6 @@ def save_audio(
         Encoding as soundfile names it, such as "PCM_16", "PCM_24" or "FLOAT". None chooses it as said above, or takes
         the format's own where it has none of these.
 
-    Warns
-    -----
-    UserWarning
-        If the samples are so quiet that rounding to the integers of the encoding leaves less than 60 dB of them.
-
     Raises
     ------
     OSError
@@ -54,6 +49,11 @@ def save_audio(
     ValueError
         If samples are not 1-D or 2-D, empty, complex or not finite, if the format, subtype or sample rate is unknown,
         or if samples lie beyond [-1, 1] and the encoding would clip them.
+
+    Warns
+    -----
+    UserWarning
+        If the samples are so quiet that rounding to the integers of the encoding leaves less than 60 dB of them.
 
     See Also
     --------

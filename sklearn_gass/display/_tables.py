@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_gass.display._levels import check_waves, decibel_level, format_decibel, peak_level
 from sklearn_gass.display._players import make_players
 from sklearn_gass.display._spectrograms import spectrograms_png
+from sklearn_gass.display._waveforms import waveform_svg
 
 _MAX_PLAYER_SECONDS = 60.0
 _PLAYER_PEAK = 0.9
@@ -28,9 +29,9 @@ class Fragment(str):
 def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: bytes | None = None) -> str:
     """Return a table of waveforms with players, and their spectrograms if matplotlib is installed.
 
-    Players hold the first minute of each waveform. All of them have the same gain, which brings the loudest to 90 % of
-    full scale. They share one position: start another player, and it goes on where the first one was. Sound is FLAC
-    with 16 bits a sample, or MP3 if that would be more than 0.5 MB in all.
+    Players hold the first minute of each waveform, and an outline above each shows it. All of them have the same gain,
+    which brings the loudest to 90 % of full scale. They share one position: start another player, and it goes on where
+    the first one was. Sound is FLAC with 16 bits a sample, or MP3 if that would be more than 0.5 MB in all.
 
     Parameters
     ----------
@@ -67,13 +68,14 @@ def separation_html(waves: Mapping[str, ArrayLike], sample_rate: int, *, png: by
     n_heard = math.ceil(_MAX_PLAYER_SECONDS * sample_rate)
     heard = {name: wave[:n_heard] for name, wave in checked.items()}
     peak = max(map(peak_level, heard.values())) or 1.0
-    players = make_players({name: wave / peak * _PLAYER_PEAK for name, wave in heard.items()}, sample_rate)
+    heard = {name: wave / peak * _PLAYER_PEAK for name, wave in heard.items()}
+    players = make_players(heard, sample_rate)
     rows = []
     for name, wave in checked.items():
         cells = [f"{wave.size / sample_rate:.2f}", format_decibel(decibel_level(wave))]
         numbers = "".join(f'<td style="text-align:right">{cell}</td>' for cell in cells)
         head = f'<th scope="row" style="text-align:left">{escape(name)}</th>'
-        rows.append(f"<tr>{head}{numbers}<td>{players[name]}</td></tr>")
+        rows.append(f"<tr>{head}{numbers}<td>{waveform_svg(heard[name], name)}{players[name]}</td></tr>")
     listen = "listen" if all(wave.size <= n_heard for wave in checked.values()) else f"first {_MAX_PLAYER_SECONDS:g} s"
     aligned = {"sound": "left", "seconds": "right", "level (dB)": "right", listen: "left"}
     heads = "".join(f'<th scope="col" style="text-align:{side}">{head}</th>' for head, side in aligned.items())

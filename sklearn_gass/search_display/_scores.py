@@ -127,8 +127,16 @@ class SearchDisplay:
             Source of each.
         groups : array-like or None, default=None
             Utterance of each frame.
-        critic_weights, cv, scoring, n_jobs, random_state
-            As of `SupervisedSeparatorCV`. The default metrics need waveforms.
+        critic_weights : array-like of float, default=(0.0, 1.0, 2.0, 5.0, 10.0)
+            Values of λ to try.
+        cv : int, splitter or None, default=None
+            How recordings are held out, as in `SupervisedSeparatorCV`.
+        scoring : str, list of str or callable, default=("sdr", "sir", "sar")
+            What to draw, as in `SupervisedSeparatorCV`. The default needs waveforms.
+        n_jobs : int or None, default=None
+            How many folds are fitted at a time; ``None`` means one.
+        random_state : int, RandomState instance or None, default=None
+            Seed of everything that is trained.
         ax : matplotlib Axes or None, default=None
             What to draw on; ``None`` makes a new figure.
 

@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_gass._validation import check_feature_names_in, check_frames
 from sklearn_gass._versioned import Versioned
 from sklearn_gass.scoring import SeparationScorer
+from sklearn_gass.separation._notebook import ShowsItsParts
 from sklearn_gass.separation._parameters import TrainedParameters
 
 
-class BaseSeparator(Versioned, TrainedParameters, TransformerMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseSeparator(ShowsItsParts, Versioned, TrainedParameters, TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of all separators: estimators with `classes_` whose `transform` gives a block of columns per source."""
 
     @abstractmethod

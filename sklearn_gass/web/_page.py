@@ -15,9 +15,11 @@ from sklearn_gass.web._visit import Visit, Visits
 
 _SECONDS_BETWEEN = 0.3  # looks at a training
 _AT_FIRST = 2  # sources with a row
+_CANCELLED = "The training was cancelled. What was trained before is still there."
 CSS = """
 .separation table { width: 100%; border-collapse: collapse; }
 .separation th, .separation td { padding: .3rem .5rem; }
+.separation tr > :nth-child(4) { width: 60%; }
 .separation audio { width: 100%; min-width: 10rem; height: 2.25rem; }
 .status { margin: 0; } .status.problem { color: #b3261e; font-weight: 600; }
 .dark .status.problem { color: #ffb4ab; }
@@ -60,7 +62,10 @@ class Page:
                 self._names.append(gr.Textbox(label=f"Source {k + 1}", placeholder="name", elem_id=f"name-{k + 1}"))
                 recordings = f"recordings-{k + 1}"
                 self._files.append(gr.File(label="Recordings", file_count="multiple", height=130, elem_id=recordings))
-                self._recorders.append(gr.Audio(label="Microphone", sources=["microphone"], type="filepath"))
+                microphone = f"microphone-{k + 1}"
+                self._recorders.append(
+                    gr.Audio(label="Microphone", sources=["microphone"], type="filepath", elem_id=microphone)
+                )
             rows.append(row)
         self._shown = gr.State(_AT_FIRST)
         more = gr.Button("Another source", size="sm")
@@ -99,12 +104,17 @@ class Page:
         alone = {"concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
         trained = [self._training_status, *self._state()]
         inputs = [self._kind, self._length, *recordings]
-        queued = alone | {
-            "concurrency_id": "training",
-            "show_progress": "minimal",
-        }  # which shows the place in the queue
-        self._train.click(self._run_training, inputs, trained, **queued)
-        self._cancel.click(self._cancel_training, None, None, queue=False, api_visibility="private")
+        # minimal progress shows the place in the queue
+        queued = alone | {"concurrency_id": "training", "show_progress": "minimal"}
+        training = self._train.click(self._run_training, inputs, trained, **queued)
+        self._cancel.click(
+            self._cancel_training,
+            None,
+            self._training_status,
+            cancels=[training],  # which takes one that waits out of the queue
+            queue=False,
+            api_visibility="private",
+        )
         self._upload.upload(self._load, self._upload, [self._model_status, *self._state()], **_quick())
         self._model.input(self._choose, self._model, [self._model_status, *self._state()], **_quick())
         shown = [self._separation_status, self._results, self._sounds]
@@ -141,7 +151,7 @@ class Page:
             yield [_running(job), *unchanged]
             job.wait(_SECONDS_BETWEEN)
         if job.cancelled:
-            yield [_said("The training was cancelled. What was trained before is still there."), *unchanged]
+            yield [_said(_CANCELLED), *unchanged]
         elif job.error is not None:
             yield [_problem(job.error), *unchanged]
         else:
@@ -150,8 +160,10 @@ class Page:
 
     def _cancel_training(self, request: gr.Request):
         job = self._visits.of(request.session_hash).job
-        if job is not None:
-            job.cancel()
+        if job is None or not job.is_running():
+            return _said("No training runs now, and none waits.")
+        job.cancel()
+        return _said(_CANCELLED)
 
     def _load(self, path, request: gr.Request):
         return self._change_model(lambda visit: f"Loaded {visit.load(path)}.", request)

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from sklearn_gass import load_audio, load_model
+from sklearn_gass.web._uploads import MAX_FILE_MEGABYTES
 
 RATE = 16000
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -96,6 +97,20 @@ def move(page, slider, value):
     page.locator(f"#{slider} input[type=range]").dispatch_event("pointerup")
 
 
+def open_page(browser, address):
+    """Return another page, as somebody else has it."""
+    page = browser.new_page()
+    page.set_default_timeout(LONG)
+    page.goto(address)
+    page.wait_for_selector("#train")
+    return page
+
+
+def choose_nmf(page):
+    page.click("#kind input")
+    page.click("[role=option] >> text=NMF")
+
+
 def players(page):
     return page.eval_on_selector_all("#results audio", "all => all.map(player => player.src)")
 
@@ -113,14 +128,11 @@ def test_from_names_to_a_loaded_model(watched, sounds, tmp_path):
     upload(page, "mixtures", sounds / "<b>mixture.wav")
     page.click("#separate")
     page.wait_for_selector("#results audio")
-    watched.look()
+    watched.look()  # hears the players, too
     assert page.inner_text("#results h3").endswith("mixture.wav")
     assert page.query_selector("#results b") is None, "names of files are text"
     names = page.eval_on_selector_all("#results tbody th", "all => all.map(head => head.textContent)")
     assert sorted(names) == sorted(["mixture", EVIL, "Ben"])
-    from check_pages import _PLAYS
-
-    assert page.evaluate(_PLAYS), "the second player goes on where the first one was"
 
     before = players(page)
     move(page, "critic-weight", 10)
@@ -149,14 +161,72 @@ def test_from_names_to_a_loaded_model(watched, sounds, tmp_path):
     assert sorted(players(page)) == sorted(before), "the loaded model separates as before"
 
 
-def test_cancel_ends_a_training(watched, sounds):
+def test_a_microphone_and_several_mixtures(watched, sounds):
     page = watched.page
+    page.fill("#name-1 textarea, #name-1 input", "<script>alert(1)</script>")
+    page.click("#microphone-1 button.record-button")
+    page.wait_for_timeout(2000)
+    page.click("#microphone-1 button.stop-button")
+    page.wait_for_selector("#microphone-1 button[aria-label='Play']")
+    page.fill("#name-2 textarea, #name-2 input", "Ben")
+    upload(page, "recordings-2", sounds / "second 1.wav")
+    choose_nmf(page)
+    page.click("#train")
+    page.wait_for_selector("#training-status >> text=Trained.")
+
+    upload(page, "mixtures", sounds / "<b>mixture.wav", sounds / "first 0.wav")
+    page.click("#separate")
+    page.wait_for_selector("#results audio >> nth=5")
+    first, second = page.eval_on_selector_all("#results h3", "all => all.map(head => head.textContent)")
+    assert first.endswith("mixture.wav") and second == "first 0.wav"
+    assert len(page.query_selector_all("#results svg[aria-label^='Waveform of']")) == 6
+    assert len(page.query_selector_all("#results img[alt^='Spectrograms']")) == 2
+    page.set_viewport_size({"width": 390, "height": 844})
+    watched.look()
+
+
+def test_limits_are_told(watched, sounds, tmp_path):
+    page = watched.page
+    (tmp_path / "text.wav").write_text("no sound")
+    page.fill("#name-1 textarea, #name-1 input", "anna")
+    page.fill("#name-2 textarea, #name-2 input", "ben")
+    upload(page, "recordings-1", tmp_path / "text.wav")
+    upload(page, "recordings-2", sounds / "second 1.wav")
+    page.click("#train")
+    page.wait_for_selector("#training-status .problem >> text=text.wav")
+    upload(page, "mixtures", sounds / "first 0.wav")
+    page.click("#separate")
+    page.wait_for_selector("#separation-status .problem >> text=Train a model or load one")
+
+
+def test_a_file_that_is_too_large_is_refused(browser, server, tmp_path):
+    page = open_page(browser, server[0])  # a watched page would keep the whole file in memory
+    with (tmp_path / "large.wav").open("wb") as file:
+        file.truncate(MAX_FILE_MEGABYTES * 2**20 + 1)
+    page.set_input_files("#mixtures input[type=file]", str(tmp_path / "large.wav"))
+    page.wait_for_selector(f"text=/maximum.* {MAX_FILE_MEGABYTES}/i")
+    page.close()
+
+
+def test_one_training_at_a_time_and_cancel(watched, browser, server, sounds):
+    page, address = watched.page, server[0]
     fill_sources(page, sounds, ["anna", "ben"])
     page.click("#length >> text=long")
     page.click("#train")
     page.wait_for_selector("#training-status progress")
+    others = [open_page(browser, address) for _ in range(2)]
+    for other in others:
+        fill_sources(other, sounds, ["anna", "ben"])
+        choose_nmf(other)
+        other.click("#train")
+        other.wait_for_selector("text=/queue: /")
+    others[0].click("#cancel")
     page.click("#cancel")
     page.wait_for_selector("#training-status >> text=The training was cancelled")
+    others[1].wait_for_selector("#training-status >> text=Trained.")
+    others[0].wait_for_selector("#training-status >> text=No training runs now")
+    for other in others:
+        other.close()
 
 
 def test_a_telephone_shows_no_wider_page(browser, server):

@@ -1,13 +1,15 @@
-"""Every command of the guide runs, in its order, on short voices."""
+"""Every command of the guide and of README runs, in its order, on short voices."""
 
 import os
-import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import PAGES, commands_of, text_of
 
 from cli.commands import RATE
 from cli.test_demo import cheap_demo  # noqa: F401
@@ -19,14 +21,13 @@ from sklearn_gass.cli import main
 from sklearn_gass.cli._models import make_source_model
 from sklearn_gass.cli._options import COMMANDS
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "command_line.rst").read_text(encoding="utf-8")
+PAGE = "docs/guide/command_line.rst"
 
 
-def commands():
-    """Return the commands of this program on the page, each as a list of words."""
-    blocks = re.findall(r"^\.\. code-block:: sh\n\n((?:    .*\n)+)", GUIDE, re.MULTILINE)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line)[1:] for line in lines if line.split()[0] == "sklearn-gass"]
+def commands(page):
+    """Return the commands of this program on a page, each as a list of words; `serve` does not end, and has a test."""
+    words = [shlex.split(command) for command in commands_of(page)]
+    return [arguments for name, *arguments in words if name == "sklearn-gass" and arguments[0] != "serve"]
 
 
 @pytest.fixture
@@ -68,13 +69,29 @@ def recordings(files, cheap_demo, monkeypatch):  # noqa: F811
 
 
 def test_the_page_has_every_command():
-    used = {words[0] for words in commands()}
-    assert used == set(COMMANDS) - {"serve"}  # which does not end; the tests of the page run it
-    assert {name for name in COMMANDS if f"\n``{name}``  " in GUIDE} == set(COMMANDS)
+    used = {words[0] for words in commands(PAGE)}
+    assert used == set(COMMANDS) - {"serve"}
+    assert {name for name in COMMANDS if f"\n``{name}``  " in text_of(PAGE)} == set(COMMANDS)
 
 
-def test_every_command_runs(recordings, short_training, quick_picture, capsys):
-    for words in commands():
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_every_command_runs(page, recordings, short_training, quick_picture, capsys):
+    for words in commands(page):
         assert main(words) == 0, (words, capsys.readouterr())
-    assert {path.name for path in Path("separated").iterdir()} >= {"demo", "mixture", "other", "concert"}
-    assert Path("separated/concert/anna.flac").is_file()
+    assert Path("separated/mixture/anna.wav").is_file()
+    if page == PAGE:
+        assert {path.name for path in Path("separated").iterdir()} >= {"demo", "mixture", "other", "concert"}
+        assert Path("separated/concert/anna.flac").is_file()
+
+
+def test_the_shell_learns_to_complete():
+    (command,) = (command for command in commands_of(PAGE) if command.startswith("eval "))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    shown = subprocess.run(
+        ["bash", "-c", f"{command} && complete -p sklearn-gass"],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "sklearn-gass" in shown.stdout
