@@ -146,7 +146,7 @@ def _fit_parts(
             separator.fit(frames, pools)
 
 
-def parts_of_base(base: Any, seconds: float | None = None) -> dict[str, Any]:
+def parts_of_base(base: Any) -> dict[str, Any]:
     """Return what a separator needs to begin at a base.
 
     Training is shorter than without a base, by lengths that were measured on pairs of speakers; set other ones
@@ -156,9 +156,6 @@ def parts_of_base(base: Any, seconds: float | None = None) -> dict[str, Any]:
     ----------
     base : AudioSeparator or SupervisedSeparator
         Fitted by :func:`fit_base`, or on any other sources.
-    seconds : float or None, default=None
-        Length of the recordings of the source that has least. Below 25 the source model trains for more epochs, so that
-        its number of steps stays the same. ``None`` stands for 25.
 
     Returns
     -------
@@ -177,10 +174,7 @@ def parts_of_base(base: Any, seconds: float | None = None) -> dict[str, Any]:
     if not isinstance(fitted["source_model"], BeginsAtBase):
         raise ValueError(f"A {type(fitted['source_model']).__name__} cannot be a base: it has no networks.")
     parts = {name: part for name, part in fitted.items() if isinstance(part, BeginsAtBase)}
-    begun = {name: _begun_at(part, SHORT[name]) for name, part in parts.items()}
-    longer = max(1.0, _SECONDS / (seconds or _SECONDS))
-    begun["source_model"].max_iter = round(begun["source_model"].max_iter * longer)
-    return begun
+    return {name: _begun_at(part, SHORT[name]) for name, part in parts.items()}
 
 
 def _begun_at(part: Any, params: dict[str, Any]) -> Any:
@@ -224,5 +218,4 @@ _FRESH = {
     "verbose": 0,
     "warm_start": False,
 }
-_SECONDS = 25.0  # of each voice, for which training was measured
 _VOICED = 0.5  # share of a frame's power that repeats itself

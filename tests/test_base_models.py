@@ -389,10 +389,6 @@ class TestBases:
         voice_pitches = [pitch(part, stft, 8000) for part in np.split(higher, 2)]
         assert pitch(lower, stft, 8000) <= min(voice_pitches)
 
-    @pytest.mark.parametrize(("seconds", "epochs"), [(None, 20), (100.0, 20), (25.0, 20), (5.0, 100)])
-    def test_less_sound_needs_more_epochs(self, voices_base, seconds, epochs):
-        assert parts_of_base(voices_base, seconds)["source_model"].max_iter == epochs
-
     def test_how_a_base_was_trained_is_not_taken_over(self, voices_base, tmp_path):
         trained = copy.deepcopy(voices_base)
         trained.separator_.start_.set_params(verbose=1, warm_start=True)

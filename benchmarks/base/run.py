@@ -54,10 +54,9 @@ def plain_separator(seed):
     return AudioSeparator(SupervisedSeparator(VAESourceModel(), **parts), random_state=seed)
 
 
-def based_separator(base, seed, seconds):
-    """Return the separator whose training on so many seconds of each voice begins at a base."""
-    parts = parts_of_base(base, seconds or None)
-    return AudioSeparator(SupervisedSeparator(**parts), stft=base.stft, random_state=seed)
+def based_separator(base, seed):
+    """Return the separator whose training begins at a base."""
+    return AudioSeparator(SupervisedSeparator(**parts_of_base(base)), stft=base.stft, random_state=seed)
 
 
 def load_base(number, pair, data, seed, folder):
@@ -156,7 +155,7 @@ def run(number, pair, data, seed, options):
                 continue
             if with_base:
                 base, extra["base_seconds"] = load_base(number, pair, data, seed, options.bases)
-                separator = based_separator(base, seed, seconds)
+                separator = based_separator(base, seed)
             cell = dict(zip(("pair", "seed", "seconds", "base"), key, strict=True))
             cell |= {"settings": described, **run_cell(separator, example, *recordings), **extra}
             save(load() | {key: cell})

@@ -39,8 +39,6 @@ class Plan(NamedTuple):
         Templates of a source that is learned from each mixture; None for none.
     base : AudioSeparator or None
         What training begins at; None for nothing.
-    seconds : float or None
-        Length of the recordings of the source that has least, if it is known; only with a base.
     """
 
     models: Mapping[str, str]
@@ -49,7 +47,6 @@ class Plan(NamedTuple):
     device: str | None = None
     background: int | None = None
     base: AudioSeparator | None = None
-    seconds: float | None = None
 
     @property
     def title(self) -> str:
@@ -68,7 +65,7 @@ class Plan(NamedTuple):
         """Return the separator for waveforms of a sample rate, after checking all parameters."""
         kinds, parts, stft = set(self.models.values()), {}, STFT.for_sample_rate(sample_rate)
         if self.base is not None:
-            parts, stft = _parts_of(self.base, kinds, sample_rate, self.seconds), self.base.stft_
+            parts, stft = _parts_of(self.base, kinds, sample_rate), self.base.stft_
         begun = parts.pop("source_model", None)
         listed: list[tuple[str, Any]] = [
             (label, clone(begun) if MODELS[name] == type(begun).__name__ else make_source_model(name))
@@ -126,7 +123,7 @@ def unique(pairs: Sequence[tuple[str, Any]], option: str) -> dict[str, Any]:
     return found
 
 
-def _parts_of(base: AudioSeparator, kinds: Collection[str], sample_rate: int, seconds: float | None) -> dict[str, Any]:
+def _parts_of(base: AudioSeparator, kinds: Collection[str], sample_rate: int) -> dict[str, Any]:
     """Return what begins at a base, after checking that it suits the recordings and source models."""
     if base.sample_rate != sample_rate:
         raise CommandError(
@@ -134,7 +131,7 @@ def _parts_of(base: AudioSeparator, kinds: Collection[str], sample_rate: int, se
             f"with --sample-rate {base.sample_rate}."
         )
     with stated("--base"):
-        parts = parts_of_base(base, seconds)
+        parts = parts_of_base(base)
     own = type(parts["source_model"]).__name__
     if own not in {MODELS[name] for name in kinds}:
         raise CommandError(f"The base has a {own}, but --model names {', '.join(sorted(kinds))}: leave --model out.")

@@ -35,14 +35,6 @@ class TrainingSet(NamedTuple):
     sample_rate: int
     description: str
 
-    @property
-    def shortest(self) -> float:
-        """Seconds of the source that has least."""
-        lengths = dict.fromkeys(self.labels, 0)
-        for label, wave in zip(self.labels, self.waves, strict=True):
-            lengths[label] += len(wave)
-        return min(lengths.values()) / self.sample_rate
-
 
 def group_by_label(pairs: Sequence[tuple[str, Path]], what: str, *, fewest: int = 2) -> dict[str, list[Path]]:
     """Return folders and files by label, after checking that there are enough labels."""
@@ -81,7 +73,7 @@ def train(
     """Tell what is trained on, and train."""
     console.notice(f"Training on {data.description}. {files.describe_skipped()}".strip())
     begin(f"Training {plan.title}", plan.cost)
-    audio = plan._replace(seconds=data.shortest).make(data.sample_rate)
+    audio = plan.make(data.sample_rate)
     with stated("Training"):
         audio.fit(data.waves, data.labels)
     return audio
