@@ -214,6 +214,14 @@ class TestVisits:
             visit.load(str(tmp_path / "bad.safetensors"))
         assert str(tmp_path) not in str(refused.value)
 
+    def test_a_visitor_who_leaves_while_the_model_is_written_gets_none(self, linear, tmp_path):
+        visits = Visits({"linear": linear}, tmp_path)
+        visit = visits.of("a")
+        assert Path(visit.model_file()).is_file()
+        visits.end("a")
+        assert visit.model_file() is None
+        assert list(tmp_path.iterdir()) == []
+
     def test_the_end_of_all_visits_cancels_trainings(self, tmp_path):
         visits = Visits({}, tmp_path)
         separator = small_neural().set_params(source_model__max_iter=100_000)

@@ -297,7 +297,7 @@ training sentences of each speaker. Scores are in dB, by BSS eval.
 
 {make_readme_table(rows)}
 
-[The whole table](docs/paper_table.md) has all models, the paper's settings, intervals and footnotes.
+[The whole table](docs/paper_table.md) has more models, the paper's settings, intervals and footnotes.
 `python benchmarks/paper/report.py --readme` makes both."""
 
 

@@ -71,7 +71,9 @@ tbody th { font-weight: 600; }
 @media (max-width: 40rem) {
   main { padding: 1.25rem .9rem; }
   th, td { padding: .4rem .5rem; }
-  .separation tr > :nth-child(2) { display: none; } /* players tell it as well */
+  .separation thead, .separation tr > :nth-child(2), .separation tr > :nth-child(3) { display: none; }
+  .separation tr, .separation tr > th, .separation tr > :nth-child(4) { display: block; width: auto; }
+  .separation th { border-bottom: 0; padding-bottom: 0; }
 }
 audio { display: block; width: 100%; min-width: 11rem; height: 2.25rem; }
 img { display: block; max-width: 100%; height: auto; margin-top: 1.25rem; border-radius: .4rem; }

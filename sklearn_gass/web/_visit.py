@@ -109,11 +109,14 @@ class Visit:
         return [str(path) for path in paths]
 
     def model_file(self) -> str | None:
-        """Write the model that separates, and return the path; None if there is no model."""
+        """Write the model that separates, and return the path; None if there is no model, or no visitor."""
         if self.tuner is None:
             return None
         path = self._folder / f"{'-'.join(file_name(str(label)) for label in self.tuner.audio.classes_)}.safetensors"
-        save_model(self.tuner.audio, path)
+        try:
+            save_model(self.tuner.audio, path)
+        except FileNotFoundError:  # the visitor has left, and the folder is gone
+            return None
         return str(path)
 
 
