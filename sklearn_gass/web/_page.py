@@ -14,6 +14,7 @@ from sklearn_gass.web._uploads import MAX_SOURCES, UploadError, read_training
 from sklearn_gass.web._visit import Visit, Visits
 
 _SECONDS_BETWEEN = 0.3  # looks at a training
+_SECONDS_TO_CANCEL = 5.0  # a training step takes less
 _AT_FIRST = 2  # sources with a row
 _CANCELLED = "The training was cancelled. What was trained before is still there."
 CSS = """
@@ -107,14 +108,10 @@ class Page:
         # minimal progress shows the place in the queue
         queued = alone | {"concurrency_id": "training", "show_progress": "minimal"}
         training = self._train.click(self._run_training, inputs, trained, **queued)
-        self._cancel.click(
-            self._cancel_training,
-            None,
-            self._training_status,
-            cancels=[training],  # which takes one that waits out of the queue
-            queue=False,
-            api_visibility="private",
-        )
+        unqueued = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+        # cancels takes one that waits out of the queue; the last word comes after what was under way is shown
+        cancel = self._cancel.click(self._cancel_training, None, self._training_status, cancels=[training], **unqueued)
+        cancel.then(self._confirm_cancelled, None, self._training_status, **unqueued)
         self._upload.upload(self._load, self._upload, [self._model_status, *self._state()], **_quick())
         self._model.input(self._choose, self._model, [self._model_status, *self._state()], **_quick())
         shown = [self._separation_status, self._results, self._sounds]
@@ -164,6 +161,13 @@ class Page:
             return _said("No training runs now, and none waits.")
         job.cancel()
         return _said(_CANCELLED)
+
+    def _confirm_cancelled(self, request: gr.Request):
+        job = self._visits.of(request.session_hash).job
+        if job is None:
+            return gr.skip()
+        job.wait(_SECONDS_TO_CANCEL)
+        return _said(_CANCELLED) if job.cancelled else gr.skip()
 
     def _load(self, path, request: gr.Request):
         return self._change_model(lambda visit: f"Loaded {visit.load(path)}.", request)
