@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._validation import HasMethods
-from sklearn_gass.networks import StateDict, check_widths
+from sklearn_gass.networks import StateDict, check_widths, shapes_fit
 
 
 class BeginsAtBase:
@@ -127,7 +127,7 @@ def check_shapes(estimator: Any, base: Any, pairs: Iterable[tuple[Any, Any]]) ->
                 "the same."
             )
     for own, other in pairs:
-        if {n: tuple(w.shape) for n, w in own.items()} != {n: tuple(w.shape) for n, w in other.items()}:
+        if not shapes_fit(own, other):
             raise ValueError(
                 f"The base of this {type(estimator).__name__} was trained on frames of another width: both need "
                 "the same STFT and sample rate."

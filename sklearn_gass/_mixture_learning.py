@@ -132,7 +132,7 @@ class MixtureLearner(BeginsAtBase):
         return network, to_arrays(network)
 
     def _check_weights(self, network: nn.Module) -> None:
-        if not shapes_fit(network, self.weights_):
+        if not shapes_fit(network.state_dict(), self.weights_):
             raise ValueError(
                 f"This {type(self).__name__} was fitted for other sources, or with other layers, than it has now: fit "
                 "it again, without warm_start."

@@ -2,7 +2,7 @@
 
 A base is a fitted `AudioSeparator`. Its two sources are the lower and the higher half of some voices, and both have the
 same source model, one of all voices. So it can be saved and loaded like any other model. Training that begins at it
-needs fewer recordings and less time.
+takes less time.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "--base",
         metavar="FILE",
         type=values.path,
-        help="model file that training begins at, which train-base has written: less time and fewer recordings",
+        help="model file that training begins at, which train-base has written: it takes less time",
     )
     parser.add_argument(
         "--checkpoint",

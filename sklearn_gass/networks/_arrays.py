@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -37,10 +40,13 @@ def load_arrays(module: nn.Module, arrays: StateDict) -> None:
     module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, assign=True)
 
 
-def shapes_fit(module: nn.Module, arrays: StateDict) -> bool:
-    """Tell whether arrays have the names and shapes of a module's weights."""
-    shapes = {name: tuple(weight.shape) for name, weight in module.state_dict().items()}
-    return shapes == {name: array.shape for name, array in arrays.items()}
+def shapes_fit(weights: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Tell whether two sets of weights, arrays or tensors by name, have the same names and shapes."""
+    return _shapes(weights) == _shapes(others)
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
 def from_arrays(module: nn.Module, arrays: StateDict, dtype: torch.dtype, device: torch.device | str) -> nn.Module:

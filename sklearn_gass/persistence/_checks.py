@@ -256,7 +256,7 @@ def _check_weights(estimator: Any) -> None:
 
 
 def _check_shapes(learner: Any, network: nn.Module) -> None:
-    if not shapes_fit(network, learner.weights_):
+    if not shapes_fit(network.state_dict(), learner.weights_):
         raise ValueError(f"the weights of its {type(learner).__name__} have other shapes than its sources ask for")
 
 

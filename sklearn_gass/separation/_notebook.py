@@ -29,18 +29,14 @@ def parts_html(separator: Any) -> str:
         return ""
     models = zip(separator.classes_, map(unfrozen, separator.source_models_), strict=True)
     rows = [(f"source {label}", *_trained(model)) for label, model in models]
-    rows += [(name, *_trained(part)) for name, part in _learned_parts(separator)]
+    learned = {"start": separator.start_, "critic": separator.critic_}
+    rows += [(name, *_trained(part)) for name, part in learned.items() if part is not None]
     heads = "".join(f'<th scope="col" style="text-align:left">{head}</th>' for head in _HEADS)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 _HEADS = ("part", "class", "latents", "training")
-
-
-def _learned_parts(separator: Any) -> list[tuple[str, Any]]:
-    named = [("start", separator.start_), ("critic", separator.critic_)]
-    return [(name, part) for name, part in named if part is not None]
 
 
 def _trained(part: Any) -> tuple[str, str, str]:

@@ -174,7 +174,7 @@ class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
 
     def _check_weights(self, networks):
         """Raise ValueError unless the fitted weights belong to networks of this shape."""
-        if not shapes_fit(networks, self.weights_):
+        if not shapes_fit(networks.state_dict(), self.weights_):
             raise ValueError(
                 f"This {type(self).__name__} was fitted with other layers or another number of bins than it has now: "
                 "fit it again, without warm_start."

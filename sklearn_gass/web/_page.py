@@ -108,10 +108,14 @@ class Page:
         # minimal progress shows the place in the queue
         queued = alone | {"concurrency_id": "training", "show_progress": "minimal"}
         training = self._train.click(self._run_training, inputs, trained, **queued)
-        unqueued = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-        # cancels takes one that waits out of the queue; the last word comes after what was under way is shown
-        cancel = self._cancel.click(self._cancel_training, None, self._training_status, cancels=[training], **unqueued)
-        cancel.then(self._confirm_cancelled, None, self._training_status, **unqueued)
+        self._cancel.click(
+            self._cancel_training,
+            None,
+            self._training_status,
+            cancels=[training],  # which takes one that waits out of the queue
+            queue=False,
+            api_visibility="private",
+        )
         self._upload.upload(self._load, self._upload, [self._model_status, *self._state()], **_quick())
         self._model.input(self._choose, self._model, [self._model_status, *self._state()], **_quick())
         shown = [self._separation_status, self._results, self._sounds]
@@ -160,14 +164,8 @@ class Page:
         if job is None or not job.is_running():
             return _said("No training runs now, and none waits.")
         job.cancel()
+        job.wait(_SECONDS_TO_CANCEL)  # so that no progress that was under way comes after the last word
         return _said(_CANCELLED)
-
-    def _confirm_cancelled(self, request: gr.Request):
-        job = self._visits.of(request.session_hash).job
-        if job is None:
-            return gr.skip()
-        job.wait(_SECONDS_TO_CANCEL)
-        return _said(_CANCELLED) if job.cancelled else gr.skip()
 
     def _load(self, path, request: gr.Request):
         return self._change_model(lambda visit: f"Loaded {visit.load(path)}.", request)
