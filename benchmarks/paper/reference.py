@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from sklearn_gass import STFT
 from sklearn_gass.masks import ratio_masks
+from sklearn_gass.networks._precision import training_precision
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def train(network, sources, unit, recipe, generator):
         optimiser.param_groups[0]["lr"] = recipe.learning_rate * (1 - step / recipe.n_steps)
         parts = [source.draw(recipe.n_pieces, recipe.level, generator) / unit for source in sources]
         mixture = parts[0] + parts[1]
-        mask = network(mixture.abs())
+        with training_precision(mixture.device):  # as our own networks are trained
+            mask = network(mixture.abs()).float()
         ratios = [
             energy(own * mixture - part) / (energy(part) + 1e-6) + 1e-3
             for part, own in zip(parts, (mask, 1 - mask), strict=True)

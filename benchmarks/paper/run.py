@@ -34,10 +34,10 @@ from methods import (
     BOUNDS,
     CHOSEN,
     FAMILIES,
+    LATEST_REVISION,
     NETWORKS,
     OURS,
     PAPER,
-    REVISION,
     WEIGHTS,
     settings,
 )
@@ -49,7 +49,7 @@ from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs
 from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound, si_sdr
 
 HERE = Path(__file__).resolve().parent
-CELLS, CACHE = HERE / "cells", HERE / "cache" / f"revision{REVISION}"
+CELLS, CACHE = HERE / "cells", HERE / "cache" / f"revision{LATEST_REVISION}"
 
 
 def score(references, estimates):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 _STEPS_PER_EPOCH = 100
+_MIXTURES_OF_A_DRAW = 2  # varying frames is a fourth of a step
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,10 @@ class CleanSource:
     frames: Tensor
     augment: Callable[[Tensor, torch.Generator], Tensor]
 
-    def draw(self, n_frames: int, levels: tuple[float, float], generator: torch.Generator) -> Tensor:
-        """Return random frames, of shape (n_frames, n_bins), at random levels between two bounds in dB."""
-        device = self.frames.device
-        rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=device)
-        low, high = levels
-        gains = low + (high - low) * torch.rand(n_frames, 1, generator=generator, device=device)
-        return self.augment(self.frames.index_select(0, rows), generator) * 10 ** (gains / 20)
+    def draw(self, n_frames: int, generator: torch.Generator) -> Tensor:
+        """Return random variations of random frames, of shape (n_frames, n_bins)."""
+        rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=self.frames.device)
+        return self.augment(self.frames.index_select(0, rows), generator)
 
 
 class MixtureBatches:
@@ -73,9 +71,18 @@ class MixtureBatches:
     def __iter__(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
         n_steps = min(_STEPS_PER_EPOCH, self._n_left)
         self._n_left -= n_steps
-        for _ in range(n_steps):
-            parts = [source.draw(self.batch_size, self.levels, self.generator) for source in self.sources]
+        for step in range(n_steps):
+            if step % _MIXTURES_OF_A_DRAW == 0:
+                drawn = [source.draw(self.batch_size, self.generator) for source in self.sources]
+            else:
+                drawn = [frames.roll(i, 0) for i, frames in enumerate(drawn)]  # each frame meets other ones
+            parts = [frames * self._gains(frames) for frames in drawn]
             yield add_up(parts, self.generator), parts
+
+    def _gains(self, frames: Tensor) -> Tensor:
+        low, high = self.levels
+        decibels = low + (high - low) * torch.rand(len(frames), 1, generator=self.generator, device=frames.device)
+        return 10 ** (decibels / 20)
 
     def skip(self, n_steps: int) -> None:
         """Take steps of whole epochs as done, by a training that is gone on with; random numbers are restored apart."""

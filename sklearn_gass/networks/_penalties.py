@@ -33,8 +33,9 @@ def slopes(critic: FrameEncoder, features: Tensor) -> Tensor:
     gradients : Tensor of shape (n_frames, n_bins)
         Gradient at each point.
     """
-    features = features.detach().requires_grad_()
-    return torch.autograd.grad(critic.read(features).sum(), features, create_graph=True)[0]
+    with torch.autocast(features.device.type, enabled=False):  # second derivatives are of single precision
+        features = features.detach().requires_grad_()
+        return torch.autograd.grad(critic.read(features).sum(), features, create_graph=True)[0]
 
 
 def gradient_penalty(critic: FrameEncoder, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
@@ -55,5 +56,5 @@ def gradient_penalty(critic: FrameEncoder, real: Tensor, fake: Tensor, generator
         What a Wasserstein critic's loss is increased by, up to a weight.
     """
     share = torch.rand(len(real), 1, generator=generator, device=real.device)
-    steepness: Tensor = slopes(critic, torch.lerp(fake, real, share)).norm(dim=1)
+    steepness: Tensor = slopes(critic, torch.lerp(fake.to(real.dtype), real, share)).norm(dim=1)
     return (steepness - 1).square().mean()

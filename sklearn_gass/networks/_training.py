@@ -20,6 +20,7 @@ from skorch.callbacks import Callback, PassthroughScoring
 from torch import Tensor, nn
 
 from sklearn_gass._checkpoints import Run, next_run
+from sklearn_gass.networks._precision import training_precision
 from sklearn_gass.networks._schedules import LinearDecay, RunningAverage
 from sklearn_gass.networks._stopping import (
     Interrupts,
@@ -296,7 +297,8 @@ class _Net(NeuralNet):
     def train_step(self, batch, **fit_params):
         if self.rates_ is not None:
             self.rates_.begin_step(self.step_)
-        losses = self.module_.update(batch, self.generator)
+        with training_precision(self.generator.device):
+            losses = self.module_.update(batch, self.generator)
         if self.averaged_ is not None:
             self.averaged_.end_step(self.step_)
         self.step_ += 1

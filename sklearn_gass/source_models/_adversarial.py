@@ -215,7 +215,7 @@ class _AdversarialTrainee(nn.Module):
         self.n_critic_steps += 1
         descend(self.optimisers[1], objective)
         self.model._constrain(critic)
-        return loss.detach()
+        return loss.detach().float()
 
     def _adversarial_loss(self, n_frames, generator):
         critic = self.networks["critic"].requires_grad_(False)
