@@ -3,8 +3,8 @@
 The background of frame ``t`` is ``a_t @ W``: spectral templates ``W`` with non-negative activations ``a_t``, a
 non-negative matrix factorisation. Templates, activations and the latents of the known sources are found together, in
 turns: the latents with the background as a fixed addend, then the background by multiplicative updates with the known
-sources as a fixed addend. Neither turn ever raises the objective. All frames share the templates, so their results
-depend on each other.
+sources as a fixed addend. Neither turn ever raises the objective. At the end, estimates of known sources are faded out
+in frames that the background explains as well. All frames share the templates, so their results depend on each other.
 
 References
 ----------
@@ -29,6 +29,7 @@ from sklearn_gass.engine._inference import Inference, means_of_neighbours
 from sklearn_gass.engine._lbfgs import follow_rmsprop, minimise_rows
 from sklearn_gass.engine._multiplicative import GammaPrior, update_activations, update_components
 from sklearn_gass.engine._optimisation import GradientOptimiser, update_linear
+from sklearn_gass.engine._presence import find_presence
 from sklearn_gass.engine._problem import Problem
 
 _STEPS = 12  # of the latents in a turn, by either method
@@ -234,9 +235,12 @@ class _Search:
     def result(self, objectives: list[float], n_iter: int) -> JointInference:
         """Return where the search has come to."""
         problem, latents, unit = self.problem, self.problem.split(self.points), self.problem.unit
+        known, activations = problem.generate(latents), self._own_activations()
+        presence = find_presence(self.own, known, activations, self.templates, problem.beta_loss)
+        audible = [share[:, None] * frames for share, frames in zip(presence, known, strict=True)]
         return JointInference(
-            latents=[*latents, self._own_activations()],
-            estimates=torch.stack([*problem.generate(latents), self._own_background()]) * unit,
+            latents=[*latents, activations],
+            estimates=torch.stack([*audible, self._own_background()]) * unit,
             objective=self._objectives(),
             n_iter=n_iter,
             background=self._learned(),
