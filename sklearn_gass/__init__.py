@@ -63,7 +63,7 @@ _MODULES = {
 }
 _SUBMODULES = {
     *("audio_io", "base_models", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics"),
-    *("networks", "paper"),
+    *("networks", "paper", "presets"),
     *("persistence", "progress", "scoring", "search_display", "separation", "source_models", "starts", "stft"),
     *("training_display", "web"),
 }

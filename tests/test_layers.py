@@ -25,7 +25,7 @@ LEVELS = [
     {"_mixture_learning", "source_models"},
     {"starts", "critics"},
     {"separation"},
-    {"base_models", "paper", "persistence", "search_display"},
+    {"base_models", "paper", "presets", "persistence", "search_display"},
     {"training_display", "web"},
     {"cli"},
     {"__init__", "__main__"},

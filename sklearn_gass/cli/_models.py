@@ -13,6 +13,8 @@ MODELS = {
     "wgan": "WGANSourceModel",
 }
 NEURAL = MODELS.keys() - {"nmf"}
+PRESETS = ("fast", "default", "best")
+"""Those of `sklearn_gass.presets`."""
 
 # How long steps take, in units of reading a short file: what the progress bar goes by
 SEPARATING = 30.0

@@ -14,6 +14,7 @@ from sklearn_gass.cli._console import CommandError, stated
 from sklearn_gass.cli._models import MODELS, make_source_model, training_cost
 from sklearn_gass.critics import CRITICS
 from sklearn_gass.networks import check_device
+from sklearn_gass.presets import preset
 from sklearn_gass.starts import STARTS
 
 BACKGROUND = "background"
@@ -39,6 +40,8 @@ class Plan(NamedTuple):
         Templates of a source that is learned from each mixture; None for none.
     base : AudioSeparator or None
         What training begins at; None for nothing.
+    preset : str or None
+        Name of the lengths of training; None for the defaults.
     """
 
     models: Mapping[str, str]
@@ -47,6 +50,7 @@ class Plan(NamedTuple):
     device: str | None = None
     background: int | None = None
     base: AudioSeparator | None = None
+    preset: str | None = None
 
     @property
     def title(self) -> str:
@@ -66,11 +70,10 @@ class Plan(NamedTuple):
         kinds, parts, stft = set(self.models.values()), {}, STFT.for_sample_rate(sample_rate)
         if self.base is not None:
             parts, stft = _parts_of(self.base, kinds, sample_rate), self.base.stft_
+        elif self.preset is not None:
+            parts = preset(self.preset)
         begun = parts.pop("source_model", None)
-        listed: list[tuple[str, Any]] = [
-            (label, clone(begun) if MODELS[name] == type(begun).__name__ else make_source_model(name))
-            for label, name in self.models.items()
-        ]
+        listed: list[tuple[str, Any]] = [(label, self._make_model(name, begun)) for label, name in self.models.items()]
         if self.background is not None:
             listed.append((BACKGROUND, BackgroundModel(self.background)))
         with stated():
@@ -89,6 +92,13 @@ class Plan(NamedTuple):
         with stated("--set"):
             _check(audio)
         return audio
+
+    def _make_model(self, name: str, begun: Any) -> Any:
+        """Return the source model of that name: one that begins at the base if it is of that kind."""
+        if MODELS[name] == type(begun).__name__:
+            return clone(begun)
+        model = make_source_model(name)
+        return model if self.preset is None else preset(self.preset, model)["source_model"]
 
     def _spelled_out(self, name: str) -> list[str]:
         """Return the names of a parameter of all source models where a background makes a list of them."""

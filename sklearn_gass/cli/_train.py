@@ -22,6 +22,8 @@ def run(args: argparse.Namespace, console: Console) -> None:
     if args.background is not None and BACKGROUND in sources:
         raise CommandError(f"{BACKGROUND!r} is what --background calls its source: give the recordings another label.")
     check_file_names(list(sources))
+    if args.preset is not None and args.base is not None:
+        raise CommandError("--preset and --base both say how long training takes: leave one out.")
     base = None if args.base is None else load_base(args.base)
     own = None if base is None else name_of_model(base)
     models = choose_models(args.model, list(sources), own or "vae")
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
         if args.checkpoint.resolve() == args.output.resolve():
             raise CommandError(f"The checkpoint and the model cannot be the same file, {args.output}.")
         settings["checkpoint"] = str(args.checkpoint)
-    plan = Plan(models, settings, args.seed, args.device, args.background, base)
+    plan = Plan(models, settings, args.seed, args.device, args.background, base, args.preset)
     plan.make(args.sample_rate or (16000 if base is None else base.sample_rate))
     card = unique(args.card, "--card")
     files = TrainingFiles(sources, [], args.output)

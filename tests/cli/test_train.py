@@ -68,6 +68,18 @@ def test_parameters_of_all_parts_can_be_set(files):
     assert (audio.stft_.n_fft, audio.stft_.hop_length) == (128, None)
 
 
+def test_a_preset_sets_the_length_of_training_unless_that_is_set(files):
+    argv = "train low=low high=high -o m.safetensors --preset fast --set source_model__max_iter=1".split()
+    assert main([*argv, "--set", "start__max_iter=3"]) == 0
+    separator = load_model("m.safetensors").separator_
+    assert (separator.source_model.max_iter, separator.start.max_iter, separator.critic) == (1, 3, None)
+
+
+def test_a_preset_is_not_for_a_base(files, capsys):
+    argv = "train low=low high=high -o m.safetensors --preset fast --base none.safetensors".split()
+    assert_fails(argv, capsys, "--preset and --base")
+
+
 def test_each_source_may_have_a_model_of_its_own(files):
     models = "--model low=vae high=nmf --set low__max_iter=1 --set high__n_components=2".split()
     assert main(["train", "low=low", "high=high", "-o", "m.safetensors", *models, *CHEAP]) == 0
