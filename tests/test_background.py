@@ -25,6 +25,7 @@ from sklearn_gass import (
 )
 from sklearn_gass.datasets import make_background, make_mixture, make_voices
 from sklearn_gass.engine import Background, Memory, Problem, infer_with_background
+from sklearn_gass.engine._presence import find_presence
 from sklearn_gass.metrics import si_sdr
 from sklearn_gass.separation._blockwise import separate_recording
 
@@ -331,3 +332,25 @@ class TestAddingSources:
             AudioSeparator.from_fitted([("voice0", pair), ("a", faster)])
         with pytest.raises(ValueError, match="no such source"):
             AudioSeparator.from_fitted([("ben", pair), ("voice0", pair)])
+
+
+class TestPauses:
+    def test_a_known_source_that_pauses_is_silent(self, audio):
+        separator, _, references = audio
+        noise = make_background("noise", duration=1.5, random_state=1)[: references.shape[1]]
+        half = len(noise) // 2
+        voice = np.where(np.arange(len(noise)) < half, references[0], 0)
+        mixture = voice + noise * references[0].std() / noise.std()
+        separated = separator.separate(mixture)["anna"]
+        pause = slice(half + 2048, None)
+        assert np.square(separated[pause]).sum() < 10**-2 * np.square(mixture[pause]).sum()
+        assert si_sdr(voice[None, :half], separated[None, :half])[0] > 3
+
+    @pytest.mark.parametrize("beta_loss", LOSSES)
+    def test_presence_tells_what_is_needed(self, known, unknown, beta_loss):
+        voice, activations = torch.tensor(known), torch.tensor(unknown[:, :2])
+        templates = torch.tensor(unknown[:2])
+        mixture = voice + activations @ templates
+        needed, idle = find_presence(mixture, [voice, 0.01 * voice], activations, templates, beta_loss)
+        assert needed.min() > 0.99
+        assert idle.max() < 0.01

@@ -19,6 +19,7 @@ import torch
 
 from sklearn_gass import (
     AudioSeparator,
+    BackgroundModel,
     MixtureCritic,
     MixtureStart,
     NMFSourceModel,
@@ -28,6 +29,8 @@ from sklearn_gass import (
 from sklearn_gass.datasets import fetch_timit_sample, make_voices
 
 HERE = Path(__file__).parent
+WITH_BACKGROUND = "VAE, background"
+"""One known voice beside a background that is learned from the mixture."""
 SPARE_TRAINING = {"start": MixtureStart(max_iter=150), "critic": MixtureCritic(max_iter=50)}
 
 
@@ -102,6 +105,10 @@ def load_voices(n_sources):
 @functools.cache
 def fitted(kind, n_sources=2, n_components=None):
     """Return a fitted separator of waveforms; neural models train briefly, since only their speed matters here."""
+    if kind == WITH_BACKGROUND:
+        known = fitted("VAE", n_sources)
+        models = [(known.classes_[0], known), ("background", BackgroundModel())]
+        return AudioSeparator.from_fitted(models, random_state=0)
     model = NMFSourceModel() if kind == "NMF" else VAESourceModel(max_iter=15)
     if n_components is not None:
         model.set_params(n_components=n_components)
