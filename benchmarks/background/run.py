@@ -1,11 +1,11 @@
 """Score one known voice in unknown backgrounds, and print the table of the guide.
 
-``SKLEARN_GASS_DATA=path python benchmarks/background/run.py`` takes about five minutes of one core. Each of the ten
+``SKLEARN_GASS_DATA=path python benchmarks/background/run.py`` takes about ten minutes of one core. Each of the ten
 voices of the TIMIT sample is known by nine sentences; the tenth is mixed with seven backgrounds at three levels, and
 separated by a variational autoencoder and by NMF, each with a `BackgroundModel` of as many templates. All scores are
 improvements of the voice's SI-SDR over the mixture, in dB. The results are kept in ``results.json`` as they come, so
 that a run can be interrupted: what is there is not scored again, and ``--report`` prints it. Delete the file after a
-change of the library. With ``noisereduce`` installed, its spectral gating is scored, too; it knows no voice.
+change of the library. With ``noisereduce`` or ``pyrnnoise`` installed, these are scored, too; they know no voice.
 
 ``--templates 4 8 16 32`` compares numbers of templates at 0 dB instead.
 """
@@ -13,7 +13,6 @@ change of the library. With ``noisereduce`` installed, its spectral gating is sc
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import subprocess
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from corpus import BACKGROUNDS, LEVELS, make_test, split
+from others import available
 from scipy.stats import ttest_rel
 
 from sklearn_gass import AudioSeparator, BackgroundModel, NMFSourceModel, VAESourceModel, load_model, save_model
@@ -35,7 +35,7 @@ from sklearn_gass.stft import STFT
 HERE = Path(__file__).resolve().parent
 RESULTS, MODELS = HERE / "results.json", HERE / "models"
 FAMILIES = {"VAE": VAESourceModel(random_state=0), "NMF": NMFSourceModel(random_state=0)}
-BOUND, GATING = "ideal ratio mask", "noisereduce"
+BOUND = "ideal ratio mask"
 STEADY = ("noise", "machine", "rain", "melody")
 
 
@@ -78,11 +78,8 @@ def run_speaker(data, speaker, n_templates, level):
             begin = time.process_time()
             estimate = separator.separate(mixture)["voice"]
             scored[method] = improvement(estimate, mixture, references), time.process_time() - begin
-        if importlib.util.find_spec("noisereduce"):
-            import noisereduce
-
-            estimate = noisereduce.reduce_noise(y=mixture, sr=data.sample_rate)
-            scored[GATING, 0] = improvement(estimate, mixture, references), 0.0
+        for name, reduce_noise in available().items():
+            scored[name, 0] = improvement(reduce_noise(mixture, data.sample_rate), mixture, references), 0.0
         rows += [[speaker, kind, level, *method, *map(partial(round, ndigits=3), s)] for method, s in scored.items()]
     return rows
 
