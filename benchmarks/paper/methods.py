@@ -23,6 +23,7 @@ from sklearn_gass import (
     WGANSourceModel,
 )
 from sklearn_gass.paper import PAPER_METHODS, paper_separator
+from sklearn_gass.presets import preset
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ OURS = {
     "dae": _neural("DAE", DAESourceModel()),
     "gan": _adversarial("GAN", GANSourceModel()),
 }
+PRESETS = {
+    f"vae-{name}": Family(SupervisedSeparator(**preset(name)), {f"VAE, preset {name}": {}}) for name in ("fast", "best")
+}
 ABLATIONS = {
     "wgan-adversarial": Family(
         SupervisedSeparator(
@@ -103,7 +107,7 @@ ABLATIONS = {
 PAPER = {
     f"paper-{method.lower()}": Family(paper_separator(method), {f"paper's {method}": {}}) for method in PAPER_METHODS
 }
-FAMILIES = {**OURS, **ABLATIONS, **PAPER}
+FAMILIES = {**OURS, **PRESETS, **ABLATIONS, **PAPER}
 CHOSEN = {"wgan-chosen": ("WGAN, λ chosen on training data", "wgan")}  # the row, and the family whose λ is chosen
 
 
