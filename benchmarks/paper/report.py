@@ -231,6 +231,7 @@ seed 0, a row with 3 uses seeds 0, 1 and 2.
 - *Start alone* makes masks of what the mixture encoder guesses, without any optimisation of latents. With
   *smoothness 0* every frame is explained on its own.
 - Only the rows that say oracle choose anything by a pair's true sources.
+- *Presets* are those of `sklearn_gass.presets`.
 - The paper's methods have the paper's architectures and schedule, but not its data.
 - The ideal ratio mask has exponent {BOUND_EXPONENT}, and all generative models have masks of exponent {exponent:g}.
   Masks of the mask networks have exponent 1.5. They train for 1,000 steps.

@@ -38,6 +38,7 @@ from methods import (
     NETWORKS,
     OURS,
     PAPER,
+    PRESETS,
     WEIGHTS,
     settings,
 )
@@ -170,6 +171,7 @@ def main():
     groups = {
         "ours": [*OURS],
         "chosen": [*CHOSEN],
+        "presets": [*PRESETS],
         "ablations": [*ABLATIONS],
         "paper": [*PAPER],
         "references": [BOUNDS, *NETWORKS],
