@@ -28,6 +28,7 @@ from sklearn_gass.networks import (
     warp_frequencies,
 )
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
+from sklearn_gass.source_models._dynamics import fit_transition
 
 
 class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
@@ -141,10 +142,18 @@ class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
 
     def _describe(self, networks, frames):
         """Set fitted attributes that are measured on the trained networks."""
-        rows = spread_rows(len(frames), N_KEPT)
-        codes = networks["encoder"](frames[rows])
-        self.codes_ = codes.cpu().numpy()
-        self._set_residuals(frames[rows], networks["decoder"](codes[:, : self.n_components]))
+        rows, codes = spread_rows(len(frames), N_KEPT), networks["encoder"](frames)
+        latents = codes[:, : self.n_components]
+        self.codes_ = codes[rows].cpu().numpy()
+        self._set_residuals(frames[rows], networks["decoder"](latents[rows]))
+        self.transition_, self.transition_covariance_ = (
+            fit_transition(latents.cpu().numpy()) if self._has_trained_encoder else (None, None)
+        )
+
+    _has_trained_encoder = True
+
+    def _known_latents(self):
+        return self.codes_[:, : self.n_components]
 
     def _run(self, trainee, frames, generator, history, *, max_iter=None, **options):
         from sklearn_gass.networks._training import FrameBatches, train  # skorch is slow to import
