@@ -180,11 +180,18 @@ class TestFiles:
     @pytest.mark.parametrize("name", ["transition_", "transition_covariance_"])
     @pytest.mark.parametrize(
         "change",
-        [lambda a: a[:2], lambda a: 50 * a - 49, lambda a: np.nan * a, lambda a: a.astype(float), lambda a: "text", lambda a: None],
+        [
+            lambda a: a[:2],
+            lambda a: 50 * a - 49,
+            lambda a: np.nan * a,
+            lambda a: a.astype(float),
+            lambda a: "text",
+            lambda a: None,
+        ],
         ids=["shape", "values", "NaN", "type", "kind", "missing"],
     )
     def test_damaged_transitions_are_refused(self, name, change, tmp_path):
         model = clone(MODELS["NMF"]).fit(X)
         setattr(model, name, change(getattr(model, name)))
-        with pytest.raises(ValueError, match="^Cannot save this NMFSourceModel: transition_"):
+        with pytest.raises(ValueError, match=r"^Cannot save this NMFSourceModel: transition_"):
             save_model(model, tmp_path / "m")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from numbers import Integral, Real
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
@@ -146,11 +148,14 @@ class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
         latents = codes[:, : self.n_components]
         self.codes_ = codes[rows].cpu().numpy()
         self._set_residuals(frames[rows], networks["decoder"](latents[rows]))
-        self.transition_, self.transition_covariance_ = (
-            fit_transition(latents.cpu().numpy()) if self._has_trained_encoder else (None, None)
-        )
+        self.transition_: NDArray[np.float32] | None = None
+        self.transition_covariance_: NDArray[np.float32] | None = None
+        if self._has_trained_encoder:
+            self.transition_, self.transition_covariance_ = fit_transition(latents.cpu().numpy())
 
-    _has_trained_encoder = True
+    @property
+    def _has_trained_encoder(self):
+        return True
 
     def _known_latents(self):
         return self.codes_[:, : self.n_components]
