@@ -250,12 +250,16 @@ def nmf_rows(example, sources):
     for n_components in (20, 40):
         plain = AudioSeparator(SupervisedSeparator(NMFSourceModel(n_components)), random_state=0)
         rows[f"NMF, {n_components} templates"] = plain.fit(example.train_utterances, example.train_speakers)
-    for n_components, span in ((20, 1), (40, 1), (20, 4), (40, 4), (20, 8), (40, 8)):
-        for n_updates in (30, 100):
-            name = f"convolutive, {n_components} templates of {span} frames, {n_updates} updates"
-            audio = copy.copy(rows["NMF, 20 templates"])
-            audio.separator_ = ConvolutiveSeparator(sources, n_components, span, n_updates)
-            rows[name] = audio
+    for n_components, span, n_updates in (
+        (40, 1, 50),
+        (20, 4, 20),
+        (20, 4, 50),
+        (40, 4, 50),
+        (20, 8, 50),
+    ):
+        audio = copy.copy(rows["NMF, 20 templates"])
+        audio.separator_ = ConvolutiveSeparator(sources, n_components, span, n_updates)
+        rows[f"convolutive, {n_components} templates of {span} frames, {n_updates} updates"] = audio
     return rows
 
 
@@ -284,7 +288,7 @@ def main():
     parser = argparse.ArgumentParser(description="Measure what models over sequences buy in separation.")
     parser.add_argument("--pairs", type=int, nargs="+", default=PAIRS, help="numbers of pairs, two or more")
     parser.add_argument("--parts", nargs="+", choices=("dynamics", "convolutive"), default=("dynamics", "convolutive"))
-    parser.add_argument("--models", type=Path, default=HERE / "sequences", help="folder of fitted separators")
+    parser.add_argument("--models", type=Path, default=HERE / "sequence_models", help="folder of fitted separators")
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = fetch_timit_sample()
