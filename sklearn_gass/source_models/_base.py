@@ -210,8 +210,8 @@ class BaseSourceModel(
         if getattr(self, "transition_", None) is None:
             raise ValueError(
                 f"This {type(self).__name__} does not know how its latents move from frame to frame, so it draws no "
-                "sequence. Neural models with a trained encoder and NMFSourceModel learn it in fit, files of older "
-                "versions do not have it."
+                "sequence. Neural models with a trained encoder and NMFSourceModel learn it in fit; files of older "
+                "versions lack it."
             )
         return draw_sequence(self.transition_, self.transition_covariance_, self._known_latents(), n_samples, generator)
 

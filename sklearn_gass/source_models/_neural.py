@@ -144,7 +144,8 @@ class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
 
     def _describe(self, networks, frames):
         """Set fitted attributes that are measured on the trained networks."""
-        rows, codes = spread_rows(len(frames), N_KEPT), networks["encoder"](frames)
+        rows = spread_rows(len(frames), N_KEPT)
+        codes = torch.cat([networks["encoder"](part) for part in frames.split(_CODED_AT_ONCE)])
         latents = codes[:, : self.n_components]
         self.codes_ = codes[rows].cpu().numpy()
         self._set_residuals(frames[rows], networks["decoder"](latents[rows]))
@@ -216,3 +217,4 @@ class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
 
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
+_CODED_AT_ONCE = 4096  # frames, to bound memory

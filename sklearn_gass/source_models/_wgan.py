@@ -140,7 +140,8 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
     transition_ : ndarray of shape (n_components, n_components) or None
         How the normal scores of latents follow from those of the frame before, for sequences that `sample` draws.
-        ``None`` if the encoder was not trained (``reconstruction_weight=0`` and ``inversion_max_iter=0``).
+        ``None`` if no encoder was trained, with ``reconstruction_weight=0``, ``inversion_max_iter=0`` and
+        ``latent="gaussian"``.
     transition_covariance_ : ndarray of shape (n_components, n_components) or None
         Covariance of these scores.
     scale_ : float
