@@ -85,7 +85,7 @@ def test_getting_started_separates_and_saves(tmp_path, monkeypatch, quick_defaul
     assert sorted(path.name for path in Path("separated").iterdir()) == ["voice0.wav", "voice1.wav"]
 
 
-@pytest.mark.parametrize("page", ["docs/guide/choosing.rst", "docs/index.rst"])
+@pytest.mark.parametrize("page", ["docs/guide/choosing.rst", "docs/guide/sequences.rst", "docs/index.rst"])
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(python_of(page), {})

@@ -26,7 +26,7 @@ frames = np.concatenate([stft.analyze(wave)[0] for wave in utterances])
 # Real and drawn frames
 # ---------------------
 #
-# Models draw single frames, so drawn frames have no order in time.
+# Models draw single frames by default, so drawn frames have no order in time.
 
 import matplotlib.pyplot as plt
 
@@ -38,6 +38,21 @@ models = {"NMF": NMFSourceModel(), "VAE": VAESourceModel(**small), "WGAN": WGANS
 for name, model in models.items():
     model.set_params(random_state=0).fit(frames)
     SampleDisplay.from_estimator(model, frames, random_state=0).figure_.suptitle(name)
+plt.show()
+
+# %%
+# Frames that follow each other
+# -----------------------------
+#
+# The training frames are in their order in time. So a model also learns how its latents move from frame to frame, and
+# draws sequences. They move about as fast as the voice does. They say nothing, since a frame knows the one before it
+# and no words.
+
+sequences = {}
+for name, model in models.items():
+    sequences[name] = model.sample(150, random_state=0, sequence=True, output_noise=False)
+    display = SampleDisplay.from_predictions(frames[:150], sequences[name])
+    display.figure_.suptitle(f"{name}, a sequence")
 plt.show()
 
 # %%
@@ -59,6 +74,7 @@ plt.show()
 #
 # Frames have no phase, so the phase is guessed: it starts at random and is made consistent by a few rounds of the
 # algorithm of Griffin and Lim. Frames that were drawn one by one sound like a voice that says all its sounds at once.
+# In a sequence each frame follows from the one before, so that sounds begin, last and end.
 
 
 def heard(magnitudes, n_rounds=20):
@@ -75,4 +91,5 @@ from sklearn_gass.display import separation_html
 
 waves = {"real frames": heard(frames[:150])}
 waves |= {f"drawn by {name}": heard(model.sample(150, random_state=0)) for name, model in models.items()}
+waves |= {f"sequence by {name}": heard(sequence) for name, sequence in sequences.items()}
 separation_html(waves, 16000)

@@ -24,7 +24,7 @@ _PEAK = 0.9
 _N_STEPS = 60  # of Griffin-Lim; more are not heard
 _RANGE_DB = 80.0
 _NOTE = (
-    "A model knows single frames and not how they follow each other, so this is no speech or music: it shows which "
+    "The frames were drawn one by one and do not follow each other, so this is no speech or music: it shows which "
     "spectra were learned. Griffin-Lim finds a phase for them."
 )
 

@@ -19,6 +19,7 @@ from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
 from sklearn_gass.separation._fitting import is_background, unfrozen
 from sklearn_gass.source_models import BackgroundModel, BaseSourceModel, DAESourceModel, NMFSourceModel
+from sklearn_gass.source_models._dynamics import noise_covariance
 from sklearn_gass.source_models._neural import BaseNeuralSourceModel
 from sklearn_gass.starts import BaseStart, RandomStart
 from sklearn_gass.stft import STFT
@@ -74,6 +75,22 @@ def _check_model(model: BaseSourceModel) -> None:
         return
     n_kept = _array(model, "residuals_", (None, n_bins), np.float16).shape[0]
     _array(model, "residual_levels_", (n_kept,))
+    _check_transition(model)
+
+
+def _check_transition(model: BaseSourceModel) -> None:
+    names, k = ("transition_", "transition_covariance_"), model._n_features_out
+    known = [name for name in names if getattr(model, name, None) is not None]
+    if not known:
+        return
+    if len(known) == 1:
+        raise _wrong(model, *set(names) - set(known))
+    matrices = [_array(model, name, (k, k), np.float32) for name in names]
+    try:
+        for covariance in (matrices[1], noise_covariance(*matrices)):
+            np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        raise _wrong(model, "transition_") from None
 
 
 def _check_neural(model: BaseNeuralSourceModel) -> None:

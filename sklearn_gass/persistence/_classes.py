@@ -72,14 +72,19 @@ FITTED: dict[type, set[str]] = {
 }
 """Estimators, and the attributes that a fitted one has."""
 
+_TRANSITION = {"transition_", "transition_covariance_"}
+
 ALSO_FITTED: dict[type, set[str]] = {
     BackgroundModel: {"components_", "examples_", "activations_", "residuals_", "residual_levels_"},
-    **{cls: {"distance_from_base_"} for cls in (DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel)},
+    **{
+        cls: {"distance_from_base_", *_TRANSITION}
+        for cls in (DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel)
+    },
     MixtureCritic: {"distance_from_base_"},
     MixtureStart: {"distance_from_base_", "n_latents_"},
-    NMFSourceModel: {"prior_shape_", "prior_rate_"},
+    NMFSourceModel: {"prior_shape_", "prior_rate_", *_TRANSITION},
 }
-"""Attributes that a fitted one may have."""
+"""Attributes that a fitted one may have; files of older versions have no transition."""
 
 ESTIMATORS = {cls.__name__: cls for cls in FITTED}
 

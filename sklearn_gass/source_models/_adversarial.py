@@ -156,6 +156,10 @@ class BaseAdversarialSourceModel(BaseNeuralSourceModel):
         rows = torch.randint(len(self.latents_), (n_samples,), generator=generator, device=generator.device)
         return torch.tensor(self.latents_, device=generator.device)[rows]
 
+    @property
+    def _has_trained_encoder(self):
+        return bool(self.reconstruction_weight or self.inversion_max_iter or self.latents_ is not None)
+
     def _draw_latents(self, n_samples, generator, spread):
         if self.reconstruction_weight:
             return super()._draw_latents(n_samples, generator, spread)

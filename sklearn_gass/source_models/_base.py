@@ -7,6 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
@@ -18,6 +19,7 @@ from sklearn_gass._versioned import Versioned
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine import Decoder, Inference, Problem, infer
 from sklearn_gass.progress import as_part
+from sklearn_gass.source_models._dynamics import draw_sequence
 
 
 class BaseSourceModel(
@@ -31,6 +33,8 @@ class BaseSourceModel(
     - `_train` sets the fitted attributes, plain numpy arrays among them `n_iter_`, from frames of mean magnitude 1;
     - `decoder` hands the fitted model to whoever separates with it;
     - `_draw_latents` draws latents for `sample`.
+
+    To draw sequences, it also implements `_draw_sequence`.
 
     Attributes
     ----------
@@ -65,7 +69,9 @@ class BaseSourceModel(
         Parameters
         ----------
         X : array-like of shape (n_frames, n_bins)
-            Magnitude-spectrogram frames of clean sound of one source, non-negative, in any unit.
+            Magnitude-spectrogram frames of clean sound of one source, non-negative, in any unit. Their order matters to
+            `sample` with ``sequence=True`` alone, which needs them in their order in time. Several recordings may
+            follow each other; the few steps from one to the next count like all others.
         y : None
             Ignored, present for API consistency.
 
@@ -151,7 +157,7 @@ class BaseSourceModel(
         """
         return frames
 
-    def sample(self, n_samples=1, random_state=None, *, output_noise=True, spread=0.5):
+    def sample(self, n_samples=1, random_state=None, *, output_noise=True, spread=0.5, sequence=False):
         """Generate frames.
 
         Parameters
@@ -166,8 +172,11 @@ class BaseSourceModel(
             frames and their reconstructions, pooled over frames about as loud.
         spread : float, default=0.5
             How far latents scatter around the codes of training frames, in standard deviations of the encoder's
-            posteriors. 0 stays at the codes; 1 draws more varied and less natural frames. Models without such
-            posteriors do not use it.
+            posteriors. 0 stays at the codes; 1 draws more varied and less natural frames. Sequences, and models without
+            such posteriors, do not use it.
+        sequence : bool, default=False
+            Draw frames that follow each other in time as the training frames do, if those were in their order. Their
+            latents follow a vector autoregression of order one. ``False`` draws each frame on its own.
 
         Returns
         -------
@@ -177,7 +186,8 @@ class BaseSourceModel(
         Raises
         ------
         ValueError
-            If `n_samples` is not a positive integer, or `spread` is negative or not finite.
+            If `n_samples` is not a positive integer, if `spread` is negative or not finite, or if a sequence is asked
+            of a model that does not know how its latents move.
         """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
@@ -186,11 +196,28 @@ class BaseSourceModel(
             raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
         generator = torch_generator(self.random_state if random_state is None else random_state)
         with torch.no_grad():
-            latents = self._draw_latents(int(n_samples), generator, float(spread))
+            if sequence:
+                latents = self._draw_sequence(int(n_samples), generator)
+            else:
+                latents = self._draw_latents(int(n_samples), generator, float(spread))
             frames = self.decoder(latents.dtype).generate(latents)
             if output_noise:
                 frames = frames * self._draw_residuals(frames, generator)
         return frames.mul_(self.scale_).numpy()
+
+    def _draw_sequence(self, n_samples: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw latents of successive frames, shape (n_samples, n_components)."""
+        if getattr(self, "transition_", None) is None:
+            raise ValueError(
+                f"This {type(self).__name__} does not know how its latents move from frame to frame, so it draws no "
+                "sequence. Neural models with a trained encoder and NMFSourceModel learn it in fit; files of older "
+                "versions lack it."
+            )
+        return draw_sequence(self.transition_, self.transition_covariance_, self._known_latents(), n_samples, generator)
+
+    def _known_latents(self) -> NDArray[np.floating]:
+        """Return latents of training frames, which those of a sequence are distributed like."""
+        raise NotImplementedError
 
     def _set_residuals(self, frames: torch.Tensor, reconstruction: torch.Tensor) -> None:
         """Keep how frames scatter around their reconstruction, in groups from quiet to loud.

@@ -113,6 +113,10 @@ class DAESourceModel(BaseAutoencoderSourceModel):
         bin within groups of frames about as loud, so that no row belongs to a frame.
     residual_levels_ : ndarray of shape (n_kept,)
         Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
+    transition_ : ndarray of shape (n_components, n_components)
+        How the normal scores of latents follow from those of the frame before, for sequences that `sample` draws.
+    transition_covariance_ : ndarray of shape (n_components, n_components)
+        Covariance of these scores.
     scale_ : float
         Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int

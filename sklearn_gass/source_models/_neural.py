@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from numbers import Integral, Real
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
@@ -28,6 +30,7 @@ from sklearn_gass.networks import (
     warp_frequencies,
 )
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
+from sklearn_gass.source_models._dynamics import fit_transition
 
 
 class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
@@ -142,9 +145,21 @@ class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
     def _describe(self, networks, frames):
         """Set fitted attributes that are measured on the trained networks."""
         rows = spread_rows(len(frames), N_KEPT)
-        codes = networks["encoder"](frames[rows])
-        self.codes_ = codes.cpu().numpy()
-        self._set_residuals(frames[rows], networks["decoder"](codes[:, : self.n_components]))
+        codes = torch.cat([networks["encoder"](part) for part in frames.split(_CODED_AT_ONCE)])
+        latents = codes[:, : self.n_components]
+        self.codes_ = codes[rows].cpu().numpy()
+        self._set_residuals(frames[rows], networks["decoder"](latents[rows]))
+        self.transition_: NDArray[np.float32] | None = None
+        self.transition_covariance_: NDArray[np.float32] | None = None
+        if self._has_trained_encoder:
+            self.transition_, self.transition_covariance_ = fit_transition(latents.cpu().numpy())
+
+    @property
+    def _has_trained_encoder(self):
+        return True
+
+    def _known_latents(self):
+        return self.codes_[:, : self.n_components]
 
     def _run(self, trainee, frames, generator, history, *, max_iter=None, **options):
         from sklearn_gass.networks._training import FrameBatches, train  # skorch is slow to import
@@ -202,3 +217,4 @@ class BaseNeuralSourceModel(BeginsAtBase, BaseSourceModel):
 
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
+_CODED_AT_ONCE = 4096  # frames, to bound memory

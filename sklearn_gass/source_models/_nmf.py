@@ -15,6 +15,7 @@ from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine import Decoder, GammaPrior, LinearPart, no_energy
 from sklearn_gass.engine._multiplicative import solve_activations, update_activations, update_components
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
+from sklearn_gass.source_models._dynamics import fit_transition
 
 
 class NMFSourceModel(BaseSourceModel):
@@ -65,6 +66,10 @@ class NMFSourceModel(BaseSourceModel):
         bin within groups of frames about as loud, so that no row belongs to a frame.
     residual_levels_ : ndarray of shape (n_kept,)
         Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
+    transition_ : ndarray of shape (n_components, n_components)
+        How the normal scores of activations follow from those of the frame before, for sequences that `sample` draws.
+    transition_covariance_ : ndarray of shape (n_components, n_components)
+        Covariance of these scores.
     scale_ : float
         Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int
@@ -132,6 +137,7 @@ class NMFSourceModel(BaseSourceModel):
         self.activations_ = activations.numpy()
         rows = spread_rows(len(frames), N_KEPT)
         self._set_residuals(frames[rows], activations[rows] @ components)
+        self.transition_, self.transition_covariance_ = fit_transition(self.activations_)
         if self.prior == "gamma":
             self.prior_shape_, self.prior_rate_ = _fit_gamma(self.activations_)
 
@@ -197,6 +203,9 @@ class NMFSourceModel(BaseSourceModel):
             return torch.from_numpy(self.activations_[rows.numpy()])
         shape = torch.tensor(self.prior_shape_).expand(n_samples, -1)
         return torch._standard_gamma(shape, generator=generator) / torch.tensor(self.prior_rate_)
+
+    def _known_latents(self):
+        return self.activations_
 
 
 def linear_decoder(components, scale, beta_loss, prior=None):

@@ -138,6 +138,12 @@ class WGANSourceModel(BaseAdversarialSourceModel):
         bin within groups of frames about as loud, so that no row belongs to a frame.
     residual_levels_ : ndarray of shape (n_kept,)
         Mean magnitude of the reconstruction behind each residual, in units of `scale_`.
+    transition_ : ndarray of shape (n_components, n_components) or None
+        How the normal scores of latents follow from those of the frame before, for sequences that `sample` draws.
+        ``None`` if no encoder was trained, with ``reconstruction_weight=0``, ``inversion_max_iter=0`` and
+        ``latent="gaussian"``.
+    transition_covariance_ : ndarray of shape (n_components, n_components) or None
+        Covariance of these scores.
     scale_ : float
         Mean magnitude of the training frames, the unit of the model.
     n_iter_ : int
