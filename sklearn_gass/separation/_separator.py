@@ -337,8 +337,12 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         found = self._infer(frames, problem, heard)
         order += [i for i in range(len(self.classes_)) if i not in order]  # the background comes last
         places = np.argsort(order)
-        # before sources get the order of their labels, which random numbers do not depend on
-        spread = None if sampler is None else sampler(X, found.estimates.cpu().numpy())
+        spread = None
+        if sampler is not None:  # before sources get the order of their labels, which draws must not depend on
+            are_linear = [decoder.linear is not None for decoder in problem.decoders]
+            are_linear += [True] * (len(order) - len(are_linear))
+            spread = sampler(X, found.estimates.cpu().numpy(), are_linear)
+            spread = change_spreads(lambda part: part[places], spread)
         return Explanation(
             mixture=X,
             labels=self.classes_,
@@ -349,7 +353,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             mask_exponent=self.mask_exponent,
             mask=self.mask,
             background=getattr(found, "background", None),
-            spread=None if spread is None else change_spreads(lambda part: part[places], spread),
+            spread=spread,
         )
 
     def _infer(self, frames, problem, heard):

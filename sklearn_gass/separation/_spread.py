@@ -28,8 +28,9 @@ from sklearn_gass._random import derive_seed
 
 LEVEL = 0.9
 """Share of the plausible magnitudes between `lower` and `upper` of a `Spread`."""
-LOG_DEVIATION = 1.2
-"""Standard deviation of the logarithm of the factors. `docs/decisions.md` says how it was chosen."""
+LOG_DEVIATIONS = (1.2, 1.8)
+"""Standard deviation of the logarithm of the factors, for networks and for templates, which describe sources less
+closely. `docs/decisions.md` says how they were chosen."""
 _RATIOS = (0.01, 1e6)  # of estimate and mixture; an estimate of zero would leave nothing plausible but zero
 _VALUES_AT_ONCE = 200_000  # which the processor's cache holds
 
@@ -135,10 +136,22 @@ class SpreadSampler:
             raise ValueError(f"n_samples must be None or an integer of at least 2, got {n_samples!r}.")
         return cls(int(n_samples), derive_seed(random_state))
 
-    def __call__(self, mixture: NDArray[np.floating], estimates: NDArray[np.floating]) -> Spread:
-        """Return the spread for frames of a mixture, (n_frames, n_bins), and the estimates of all sources in them."""
+    def __call__(
+        self, mixture: NDArray[np.floating], estimates: NDArray[np.floating], are_linear: Sequence[bool]
+    ) -> Spread:
+        """Return the spread of all sources.
+
+        Parameters
+        ----------
+        mixture : ndarray of shape (n_frames, n_bins)
+            Magnitudes.
+        estimates : ndarray of shape (n_sources, n_frames, n_bins)
+            Generated frames of each source.
+        are_linear : sequence of bool
+            Whether these come from templates, of each source.
+        """
         n_sources, n_frames, n_bins = estimates.shape
-        draws = self._draws(n_sources, n_bins, estimates.dtype)
+        draws = self._draws(are_linear, n_bins, estimates.dtype)
         n_rows = max(1, _VALUES_AT_ONCE // (n_sources * n_bins * self.n_samples))
         parts = []
         for begin in range(0, n_frames, n_rows):
@@ -147,10 +160,11 @@ class SpreadSampler:
             parts.append(change_spreads(partial(np.multiply, mixture[rows]), relative))
         return join_frames(parts)
 
-    def _draws(self, n_sources: int, n_bins: int, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _draws(self, are_linear: Sequence[bool], n_bins: int, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return factors, and complex Gaussian numbers of unit power, of shape (n_sources, 1, n_bins, n_samples)."""
-        normal = np.random.RandomState(self.seed).standard_normal((3, n_sources, 1, n_bins, self.n_samples))
-        factors = np.exp(LOG_DEVIATION * normal[0]).astype(dtype)
+        normal = np.random.RandomState(self.seed).standard_normal((3, len(are_linear), 1, n_bins, self.n_samples))
+        log_deviations = np.take(LOG_DEVIATIONS, are_linear).reshape(-1, 1, 1, 1)
+        factors = np.exp(log_deviations * normal[0]).astype(dtype)
         return factors, ((normal[1] + 1j * normal[2]) / np.sqrt(2)).astype(np.result_type(dtype, np.complex64))
 
 
