@@ -90,19 +90,19 @@ class RecordingSpread:
     ----------
     sampler : SpreadSampler
         What draws it.
-    blocks : list of Spread
-        Spreads of successive frames, relative to `level`.
     level : float
-        What their magnitudes are to be multiplied by.
+        What the magnitudes of blocks are to be multiplied by; whoever knows the recording sets it.
+    blocks : list of Spread
+        Spreads of successive frames.
     """
 
     def __init__(self, sampler: SpreadSampler) -> None:
-        self.sampler, self.level = sampler, 0.0
+        self.sampler, self.level = sampler, 1.0
         self.blocks: list[Spread] = []
 
     def add(self, spread: Spread, rows: slice = slice(None)) -> None:
         """Add the next frames: some rows of a spread."""
-        self.blocks.append(change_spreads(lambda part: part[:, rows], spread))
+        self.blocks.append(change_spreads(lambda part: part[:, rows] * self.level, spread))
 
     def add_silence(self, shape: tuple[int, int, int]) -> None:
         """Add frames of shape (n_sources, n_frames, n_bins) in which nothing is heard."""
@@ -110,7 +110,7 @@ class RecordingSpread:
 
     def whole(self) -> Spread:
         """Return the spread of all frames."""
-        return change_spreads(partial(np.multiply, self.level), join_frames(self.blocks))
+        return join_frames(self.blocks)
 
 
 class SpreadSampler:
