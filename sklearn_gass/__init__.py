@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sklearn_gass.separation import AudioSeparator as AudioSeparator
     from sklearn_gass.separation import Explanation as Explanation
     from sklearn_gass.separation import Separation as Separation
+    from sklearn_gass.separation import Spread as Spread
     from sklearn_gass.separation import SupervisedSeparator as SupervisedSeparator
     from sklearn_gass.separation import SupervisedSeparatorCV as SupervisedSeparatorCV
     from sklearn_gass.source_models import BackgroundModel as BackgroundModel
@@ -51,6 +52,7 @@ _MODULES = {
     "Separation": "separation",
     "SourceCritic": "critics",
     "SourceStart": "starts",
+    "Spread": "separation",
     "SupervisedSeparator": "separation",
     "SupervisedSeparatorCV": "separation",
     "VAESourceModel": "source_models",

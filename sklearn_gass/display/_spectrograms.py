@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RANGE_DB = 80.0
-_MAX_COLUMNS = 1500  # more frames than a picture has pixels would cost memory and show nothing
+MAX_COLUMNS = 1500  # more frames than a picture has pixels would cost memory and show nothing
 
 
 def plot_spectrograms(waves: Mapping[str, ArrayLike], sample_rate: int, axes: Any = None) -> Figure:
@@ -139,9 +139,9 @@ def figure_class() -> type[Figure]:
 
 
 def power_spectrogram(wave: NDArray[np.floating], peak: float, sample_rate: int) -> NDArray[np.floating]:
-    """Return powers of shape (n_frames, n_bins), at most `_MAX_COLUMNS` frames however long the waveform is."""
+    """Return powers of shape (n_frames, n_bins), at most `MAX_COLUMNS` frames however long the waveform is."""
     n_fft = frame_length(sample_rate)
-    hop = max(n_fft // 8, math.ceil(wave.size / _MAX_COLUMNS))
+    hop = max(n_fft // 8, math.ceil(wave.size / MAX_COLUMNS))
     window = np.hanning(n_fft + 1)[:-1].astype(wave.dtype)
     # frames far apart are cut one by one, without a padded copy of a long waveform
     frames = np.concatenate(

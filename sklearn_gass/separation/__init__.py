@@ -5,5 +5,6 @@ from sklearn_gass.separation._explanation import Explanation
 from sklearn_gass.separation._search import SupervisedSeparatorCV
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
+from sklearn_gass.separation._spread import Spread
 
-__all__ = ["AudioSeparator", "Explanation", "Separation", "SupervisedSeparator", "SupervisedSeparatorCV"]
+__all__ = ["AudioSeparator", "Explanation", "Separation", "Spread", "SupervisedSeparator", "SupervisedSeparatorCV"]

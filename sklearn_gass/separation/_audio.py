@@ -32,6 +32,7 @@ from sklearn_gass.separation._owner import SeparatorOwner
 from sklearn_gass.separation._parameters import nested_now
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
+from sklearn_gass.separation._spread import RecordingSpread, SpreadSampler
 from sklearn_gass.stft import STFT
 
 
@@ -214,7 +215,7 @@ class AudioSeparator(SeparatorOwner):
             self._remember_parameters()
         return self
 
-    def separate(self, mixture, sample_rate=None):
+    def separate(self, mixture, sample_rate=None, *, n_samples=None):
         """Separate one mixture.
 
         Parameters
@@ -223,6 +224,10 @@ class AudioSeparator(SeparatorOwner):
             Waveform at the sample rate of the separator.
         sample_rate : int or None, default=None
             Its rate in Hz; another one is refused, as in ``separate(*load_audio(path))``. ``None`` checks nothing.
+        n_samples : int or None, default=None
+            Number of plausible separations to draw, from which the `spread` of the result follows: how far the true
+            sources may be from the separated ones, in each bin. Try 100 first. The seed is the `random_state` of the
+            separator. ``None`` draws none.
 
         Returns
         -------
@@ -232,12 +237,16 @@ class AudioSeparator(SeparatorOwner):
         Raises
         ------
         ValueError
-            If the mixture is empty, not 1-D, complex or holds NaN, or has another sample rate.
+            If the mixture is empty, not 1-D, complex or holds NaN, or has another sample rate, or if `n_samples` is no
+            integer of at least 2 or there is a separator of frames that cannot draw.
         """
         check_is_fitted(self)
         mixture, now = check_wave(mixture, name="mixture"), self._now()
         now._check_rate(sample_rate)
-        return Separation(now._separate(mixture), self.classes_, mixture, now.sample_rate)
+        spread = now._recording_spread(n_samples)
+        sources = now._separate(mixture, spread)
+        whole = None if spread is None else spread.whole()
+        return Separation(sources, self.classes_, mixture, now.sample_rate, whole)
 
     def separate_blocks(self, mixture, sample_rate=None, *, channels=None):
         """Separate one mixture piece by piece, for results that are written or played as they come.
@@ -347,17 +356,29 @@ class AudioSeparator(SeparatorOwner):
         check_is_fitted(self)
         return SeparationScorer("si_sdr")(self, *check_utterances(self, X, y, reset=False))
 
-    def _separate(self, mixture):
+    def _recording_spread(self, n_samples):
+        """Return what gathers a spread, ``None`` without a number of samples."""
+        sampler = SpreadSampler.make(n_samples, getattr(self.separator_, "random_state", None))
+        if sampler is None:
+            return None
+        if not isinstance(self.separator_, SupervisedSeparator):
+            raise ValueError(
+                f"n_samples needs a SupervisedSeparator inside, but this one has a {type(self.separator_).__name__}."
+            )
+        return RecordingSpread(sampler)
+
+    def _separate(self, mixture, spread=None):
         """Return sources of shape (n_sources, n_samples) that sum to the mixture."""
         sources, begin = np.empty((len(self.classes_), mixture.size), mixture.dtype), 0
-        for piece in self._pieces(mixture):
+        for piece in self._pieces(mixture, spread=spread):
             end = begin + piece.shape[1]
             sources[:, begin:end] = piece
             begin = end
         return sources
 
-    def _pieces(self, mixture, channels=None):
-        return separate_pieces(self.separator_, self.stft_, mixture, self.sample_rate, len(self.classes_), channels)
+    def _pieces(self, mixture, channels=None, spread=None):
+        n_sources = len(self.classes_)
+        return separate_pieces(self.separator_, self.stft_, mixture, self.sample_rate, n_sources, channels, spread)
 
     def _check_rate(self, sample_rate):
         if sample_rate is not None and sample_rate != self.sample_rate:

@@ -111,13 +111,15 @@ class BaseFrameSeparator(BaseSeparator):
     """Base of separators of frames; a subclass implements `explain`."""
 
     @abstractmethod
-    def explain(self, X):
+    def explain(self, X, *, n_samples=None):
         """Explain the frames of a mixture as sums of generated frames, before any mask.
 
         Parameters
         ----------
         X : array-like of shape (n_frames, n_bins)
             Magnitude frames of a mixture.
+        n_samples : int or None, default=None
+            Number of plausible separations that the explanation's `spread` is drawn from; ``None`` draws none.
 
         Returns
         -------

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_gass._rumble import without_rumble
+from sklearn_gass.separation._spread import RecordingSpread
 from sklearn_gass.stft import STFT
 
 Block = tuple[NDArray[Any], NDArray[Any]]
@@ -46,6 +47,7 @@ def separate_pieces(
     sample_rate: int,
     n_sources: int,
     channels: NDArray[np.floating] | None = None,
+    spread: RecordingSpread | None = None,
 ) -> Iterator[NDArray[np.floating]]:
     """Separate a waveform piece by piece.
 
@@ -63,6 +65,8 @@ def separate_pieces(
         Number of sources.
     channels : ndarray of shape (n_channels, n_samples) or None, default=None
         What to apply the masks of the mixture to, instead of the mixture itself.
+    spread : RecordingSpread or None, default=None
+        What gathers the spread of the frames meanwhile.
 
     Yields
     ------
@@ -73,6 +77,8 @@ def separate_pieces(
     audible = without_rumble(mixture, sample_rate)
     level = wave_level(audible) / math.sqrt(n_sources)
     if level == 0:
+        if spread is not None:
+            spread.add_silence((n_sources, stft.n_frames(mixture.size), stft.n_bins))
         for block in _blocks(whole):
             yield np.stack([block / n_sources] * n_sources)
         return
@@ -81,7 +87,9 @@ def separate_pieces(
     n_frames, begin = stft.n_frames(mixture.size), 0
     n_at_once = block_frames(separator, n_frames)
     blocks = stft.analyze_blocks(audible, n_at_once, level=level)
-    separated = separate_recording(separator, blocks)
+    separated = separate_recording(separator, blocks, spread)
+    if spread is not None:
+        spread.level = level
     if channels is None:
         spectra = ((sources, phase) for sources, _, phase in separated)
     else:
@@ -122,7 +130,7 @@ def block_frames(separator: Any, n_frames: int) -> int:
 
 
 def separate_recording(
-    separator: Any, blocks: Iterator[Block]
+    separator: Any, blocks: Iterator[Block], spread: RecordingSpread | None = None
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Separate the blocks of one recording, each with what its frames need to know of the blocks around it.
 
@@ -132,6 +140,8 @@ def separate_recording(
         Fitted separator of frames.
     blocks : iterator of (magnitudes, phase)
         Successive frames, each of shape (n_frames, n_bins).
+    spread : RecordingSpread or None, default=None
+        What gathers the spread of the frames meanwhile.
 
     Yields
     ------
@@ -143,12 +153,22 @@ def separate_recording(
     if getattr(separator, "has_background", False):
         heard = None
         for magnitudes, phase in blocks:
-            explanation = separator.explain(magnitudes, heard)
+            if spread is None:
+                explanation = separator.explain(magnitudes, heard)
+            else:
+                explanation = separator._explain(magnitudes, heard, spread.sampler)
+                spread.add(explanation.spread)
             heard = explanation.background
             yield explanation.separate(), magnitudes, phase
         return
     for magnitudes, own, phase in _with_neighbours(blocks, getattr(separator, "n_neighbours", 0)):
-        yield separator.separate(magnitudes)[:, own], magnitudes[own], phase
+        if spread is None:
+            sources = separator.separate(magnitudes)
+        else:
+            explanation = separator._explain(magnitudes, None, spread.sampler)
+            spread.add(explanation.spread, own)
+            sources = explanation.separate()
+        yield sources[:, own], magnitudes[own], phase
 
 
 def _with_neighbours(blocks: Iterator[Block], reach: int) -> Iterator[tuple[NDArray[Any], slice, NDArray[Any]]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_gass.engine import Background
 from sklearn_gass.masks import ratio_masks
+from sklearn_gass.separation._spread import Spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,9 @@ class Explanation:
     background : Background or None
         What was learned of a background from the mixture: its templates, and frames to remember them by. ``None``
         without a `BackgroundModel`.
+    spread : Spread or None
+        How far the magnitudes of the true sources may be from separated ones; ``None`` unless `n_samples` were asked
+        for.
     """
 
     mixture: NDArray[np.floating]
@@ -52,6 +56,7 @@ class Explanation:
     mask_exponent: float = 2.0
     mask: Callable[[NDArray[np.floating], float], NDArray[np.floating]] | None = None
     background: Background | None = None
+    spread: Spread | None = None
 
     def masks(self, exponent: float | None = None) -> NDArray[np.floating]:
         """Return the mask of each source.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sklearn_gass.audio_io import save_audio
 from sklearn_gass.display import plot_spectrograms, separation_html
+from sklearn_gass.separation._spread import Spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +33,16 @@ class Separation:
         The mixture.
     sample_rate : int
         Samples per second.
+    spread : Spread or None
+        How far the magnitudes of the true sources may be from separated ones, in the bins of the separator's STFT and
+        at the mixture's level; ``None`` unless `n_samples` were asked for.
     """
 
     sources: NDArray[np.floating]
     labels: NDArray[Any]
     mixture: NDArray[np.floating]
     sample_rate: int
+    spread: Spread | None = None
 
     def __len__(self) -> int:
         return len(self.sources)

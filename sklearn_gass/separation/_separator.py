@@ -32,6 +32,7 @@ from sklearn_gass.separation._composition import CONTRACT, SeparatorComposition
 from sklearn_gass.separation._explanation import Explanation
 from sklearn_gass.separation._fitting import fit_model, fit_within, is_background, make_problem
 from sklearn_gass.separation._parameters import changed_copy
+from sklearn_gass.separation._spread import SpreadSampler, change_spreads
 from sklearn_gass.starts import STARTS, BaseStart
 
 _INFERENCE = {"solver", "max_iter", "tol", "n_init", "smoothness", "batch_size"}
@@ -292,7 +293,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             task.catch_up()
         return fitted
 
-    def explain(self, X, heard=None):
+    def explain(self, X, heard=None, *, n_samples=None):
         """Explain the frames of a mixture as sums of generated frames, before any mask.
 
         Parameters
@@ -303,6 +304,10 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         heard : Background or None, default=None
             What was learned of the background in an earlier part of the same recording: the attribute `background` of
             its explanation. Only with a `BackgroundModel`, which then goes on from there.
+        n_samples : int or None, default=None
+            Number of plausible separations to draw, from which the explanation's `spread` follows. Try 100 first: more
+            give smoother intervals, and take proportionally longer. The separator's `random_state` is their seed.
+            ``None`` draws none.
 
         Returns
         -------
@@ -312,8 +317,12 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Raises
         ------
         ValueError
-            If a parameter that only training reads was set since `fit`.
+            If a parameter that only training reads was set since `fit`, or `n_samples` is no integer of at least 2.
         """
+        return self._explain(X, heard, SpreadSampler.make(n_samples, self.random_state))
+
+    def _explain(self, X, heard, sampler):
+        """Explain frames, with the spread that a sampler draws if there is one."""
         check_is_fitted(self)
         X = check_frames(self, X, reset=False)
         self._changes()
@@ -328,6 +337,12 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         found = self._infer(frames, problem, heard)
         order += [i for i in range(len(self.classes_)) if i not in order]  # the background comes last
         places = np.argsort(order)
+        spread = None
+        if sampler is not None:  # before sources get the order of their labels, which draws must not depend on
+            are_linear = [decoder.linear is not None for decoder in problem.decoders]
+            are_linear += [True] * (len(order) - len(are_linear))
+            spread = sampler(X, found.estimates.cpu().numpy(), are_linear)
+            spread = change_spreads(lambda part: part[places], spread)
         return Explanation(
             mixture=X,
             labels=self.classes_,
@@ -338,6 +353,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             mask_exponent=self.mask_exponent,
             mask=self.mask,
             background=getattr(found, "background", None),
+            spread=spread,
         )
 
     def _infer(self, frames, problem, heard):
