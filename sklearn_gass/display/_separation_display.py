@@ -167,8 +167,10 @@ class SeparationDisplay:
         for what, count in ((name, len(separated if values is None else values)) for name, values in given.items()):
             if count != len(separated):
                 raise ValueError(f"{len(separated)} sources need as many {what}, got {count}.")
-        waves = {"mixture": mixed, "sources": separated, "references": true}
-        return cls(**waves, labels=names, sample_rate=sample_rate, std=deviations).plot(ax=ax)
+        display = cls(
+            mixture=mixed, sources=separated, labels=names, sample_rate=sample_rate, references=true, std=deviations
+        )
+        return display.plot(ax=ax)
 
     def plot(self, ax: Any = None) -> SeparationDisplay:
         """Draw spectrograms and masks, up to the highest frequency that holds energy.
