@@ -34,9 +34,9 @@ RESULTS, MODELS = HERE / "adding.json", HERE / "adding_models"
 TRIPLES = (  # the third voice is added to the pair of the first two
     ("faem0", "madc0", "falk0"),
     ("faem0", "madc0", "maeb0"),
+    ("faem0", "madc0", "falr0"),
     ("ftlg0", "marc0", "mbgt0"),
     ("ftlg0", "marc0", "fvmh0"),
-    ("faem0", "madc0", "falr0"),
 )
 SEEDS = (0, 1)
 N_HELD_OUT = 2  # sentences of each voice

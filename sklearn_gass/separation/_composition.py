@@ -168,7 +168,7 @@ class SeparatorComposition(BaseComposition):
 
         The models stay as they are. A start and a critic are trained all the same, on 2,000 frames that each model
         generates. If sources are taken out of a separator, its start and critic are what training begins at, and it
-        is short: 500 steps of the start and 100 of the critic. Otherwise the default ones take 5,000 steps, longer
+        is short: 600 steps of the start and 100 of the critic. Otherwise the default ones take 5,000 steps, longer
         than training two models. ``start="source", critic=None`` trains nothing and separates worse.
 
         Parameters
