@@ -155,7 +155,7 @@ class TestWhoHasTheLastWord:
 
 class TestWaveforms:
     def test_a_voice_is_added_in_two_lines(self):
-        voices = make_voices(3, n_utterances=2, duration=0.4, sample_rate=8000, random_state=0)
+        voices = make_voices(3, n_utterances=2, duration=0.5, sample_rate=8000, random_state=0)
         X, y, sound = voices.utterances, voices.speakers, {"stft": STFT(256, 64), "sample_rate": 8000}
         pair = AudioSeparator(SupervisedSeparator(MODEL, **PARTS), random_state=0, **sound).fit(X[:4], y[:4])
         alone = SupervisedSeparator([("voice2", MODEL), ("rest", BackgroundModel(2, max_iter=2))])
