@@ -168,7 +168,7 @@ class SeparatorComposition(BaseComposition):
 
         The models stay as they are. A start and a critic are trained all the same, on 2,000 frames that each model
         generates. If sources are taken out of a separator, its start and critic are what training begins at, and it
-        is short: 600 steps of the start and 100 of the critic. Otherwise the default ones take 5,000 steps, longer
+        is short: 1,500 steps of the start and 100 of the critic. Otherwise the default ones take 5,000 steps, longer
         than training two models. ``start="source", critic=None`` trains nothing and separates worse.
 
         Parameters
@@ -209,8 +209,10 @@ class SeparatorComposition(BaseComposition):
             separator.feature_names_in_ = names[0]
         separator.classes_ = np.asarray(labels)[order]
         seed = derive_seed(separator.random_state)
-        # the whole spread of the posteriors: what learns from samples gains by variety
-        frames = [None if is_background(m) else m.sample(_N_SAMPLES, seed, spread=1.0) for m in models]
+        # The whole spread of the posteriors: what learns from samples gains by variety. Noise of the output is
+        # independent in each bin, as no recording is, and a short training does not get over it.
+        drawn = {"random_state": seed, "spread": 1.0, "output_noise": not parts}
+        frames = [None if is_background(m) else m.sample(_N_SAMPLES, **drawn) for m in models]
         identity = separator._identity(frames, models)
         with printing(separator.verbose), own_checkpoint(separator, **identity) as file:
             tasks = divided(separator._part_costs(models, models[0].n_features_in_))

@@ -10,10 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_gass._bases import BeginsAtBase, begun_at
 from sklearn_gass.separation._fitting import fingerprint
 
-SHORT: dict[str, dict[str, Any]] = {
-    "start": {"max_iter": 600, "learning_rate_init": 2e-3, "pitch_warp": 0.0, "excitation_exchange": 0.0},
-    "critic": {"max_iter": 100},
-}
+SHORT: dict[str, dict[str, Any]] = {"start": {"max_iter": 1500}, "critic": {"max_iter": 100}}
 """Parameters of start and critic that begin at those of a separator that sources are taken out of."""
 
 
