@@ -19,6 +19,7 @@ from sklearn_gass import (
     SupervisedSeparatorCV,
     VAESourceModel,
 )
+from sklearn_gass._random import derive_seed
 from sklearn_gass.datasets import make_voices
 
 SHAPE = {"hidden_layer_sizes": (8,), "max_iter": 2}
@@ -90,6 +91,20 @@ class TestWhatTrainingBeginsAt:
         assert lengths == {"start": MixtureStart().max_iter, "critic": MixtureCritic().max_iter}
         assert all(2 * short[part] < lengths[part] for part in PARTS)
 
+    def test_a_short_training_learns_from_frames_without_noise(self, pair, third, monkeypatch):
+        learned = []
+        monkeypatch.setattr(MixtureStart, "fit", lambda self, _, sources: learned.append(sources) or self)
+        monkeypatch.setattr(MixtureStart, "freeze", lambda self, problem: problem.encode_shares)
+        items = [("a", pair), ("b", pair), ("c", third)]
+        for start in ({}, {"start": "mixture"}):
+            SupervisedSeparator.from_fitted(items, critic=None, random_state=0, **start)
+        models = [*pair.source_models_, third.source_models_[0]]
+        unit = np.mean([model.scale_ for model in models])
+        without, with_noise = ([float(source.frames.sum()) for source in sources] for sources in learned)
+        means = [m.sample(2000, derive_seed(0), output_noise=False, spread=1.0).sum() / unit for m in models]
+        np.testing.assert_allclose(sorted(without), sorted(means), rtol=1e-4)
+        assert not np.allclose(sorted(with_noise), sorted(means), rtol=1e-4)
+
     def test_the_separator_that_gives_most_sources_is_begun_at(self, fit, pair):
         other = fit("bc", random_state=1)
         items = [("c", other), ("a", pair), ("b", pair)]
@@ -128,6 +143,13 @@ class TestWhoHasTheLastWord:
         assert longer.start_.base is pair.start_
         with pytest.raises(ValueError, match="Invalid parameter 'steps'"):
             SupervisedSeparator.from_fitted(items, start__steps=3)
+
+    def test_to_begin_anew_is_the_same_as_with_source_models(self, pair, third, sources, quick_defaults):
+        items = [("a", pair), ("b", pair), ("c", third)]
+        models = [*zip("ab", pair.source_models_, strict=True), ("c", third.source_models_[0])]
+        plain = SupervisedSeparator.from_fitted(models, max_iter=3, random_state=0)
+        anew = SupervisedSeparator.from_fitted(items, start="mixture", critic="mixture", max_iter=3, random_state=0)
+        assert_array_equal(anew.transform(sources.mixture), plain.transform(sources.mixture))
 
     def test_no_critic_stays_no_critic(self, fit, third):
         for critic in (None, SourceCritic()):

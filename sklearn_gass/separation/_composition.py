@@ -210,8 +210,9 @@ class SeparatorComposition(BaseComposition):
         separator.classes_ = np.asarray(labels)[order]
         seed = derive_seed(separator.random_state)
         # The whole spread of the posteriors: what learns from samples gains by variety. Noise of the output is
-        # independent in each bin, as no recording is, and a short training does not get over it.
-        drawn = {"random_state": seed, "spread": 1.0, "output_noise": not parts}
+        # independent in each bin, which recordings are not, and harms a short training that begins at a good start.
+        begins_anew = separator.start is not parts.get("start")
+        drawn = {"random_state": seed, "spread": 1.0, "output_noise": begins_anew}
         frames = [None if is_background(m) else m.sample(_N_SAMPLES, **drawn) for m in models]
         identity = separator._identity(frames, models)
         with printing(separator.verbose), own_checkpoint(separator, **identity) as file:
