@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -100,6 +101,26 @@ class BeginsAtBase:
             self.distance_from_base_ = relative_distance(weights, begin)
 
 
+def begun_at(part: Any, params: dict[str, Any]) -> Any:
+    """Return an unfitted estimator that begins at a fitted one, with nothing of how and where that was trained.
+
+    Parameters
+    ----------
+    part : estimator with the parameter `base`
+        The fitted one.
+    params : dict
+        Parameters in which the new one differs.
+
+    Returns
+    -------
+    begun : estimator of the same class
+        The new one.
+    """
+    begun = clone(part)
+    fresh = {name: value for name, value in _FRESH.items() if name in begun.get_params()}
+    return begun.set_params(base=part, **fresh, **params)
+
+
 def check_shapes(estimator: Any, base: Any, pairs: Iterable[tuple[Any, Any]]) -> None:
     """Refuse a base whose networks differ from those of an estimator.
 
@@ -150,3 +171,12 @@ _ARCHITECTURE = {
     "critic_activation",
 }
 """Parameters that the networks of a class depend on, if it has them."""
+
+_FRESH = {
+    "callbacks": None,
+    "checkpoint": None,
+    "device": "cpu",
+    "random_state": None,
+    "verbose": 0,
+    "warm_start": False,
+}

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_gass._bases import BeginsAtBase
+from sklearn_gass._bases import BeginsAtBase, begun_at
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import check_labels, check_utterances
 from sklearn_gass.critics import MixtureCritic
@@ -174,14 +174,7 @@ def parts_of_base(base: Any) -> dict[str, Any]:
     if not isinstance(fitted["source_model"], BeginsAtBase):
         raise ValueError(f"A {type(fitted['source_model']).__name__} cannot be a base: it has no networks.")
     parts = {name: part for name, part in fitted.items() if isinstance(part, BeginsAtBase)}
-    return {name: _begun_at(part, SHORT[name]) for name, part in parts.items()}
-
-
-def _begun_at(part: Any, params: dict[str, Any]) -> Any:
-    """Return an unfitted estimator that begins at a fitted one, with nothing of how and where that was trained."""
-    begun = clone(part)
-    fresh = {name: value for name, value in _FRESH.items() if name in begun.get_params()}
-    return begun.set_params(base=part, **fresh, **params)
+    return {name: begun_at(part, SHORT[name]) for name, part in parts.items()}
 
 
 def pitch(frames: NDArray[np.floating], stft: STFT, sample_rate: int) -> float:
@@ -210,12 +203,4 @@ def pitch(frames: NDArray[np.floating], stft: STFT, sample_rate: int) -> float:
     return float(sample_rate / (shortest + np.median(lags[voiced].argmax(axis=1))))
 
 
-_FRESH = {
-    "callbacks": None,
-    "checkpoint": None,
-    "device": "cpu",
-    "random_state": None,
-    "verbose": 0,
-    "warm_start": False,
-}
 _VOICED = 0.5  # share of a frame's power that repeats itself

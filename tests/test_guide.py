@@ -16,6 +16,7 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn_gass import STFT, AudioSeparator, NMFSourceModel, SupervisedSeparator, base_models, datasets, save_audio
 from sklearn_gass.datasets import make_voices
 from sklearn_gass.metrics import si_sdr
+from sklearn_gass.separation import _reuse
 
 # Commands of the pages that no test runs, by their beginnings, and why. Commands of the program itself are run by
 # cli/test_guide.py.
@@ -125,9 +126,13 @@ def given(short_voices, tmp_path, monkeypatch, quick_defaults):
     plt.close("all")
 
 
-def test_separating_waveforms_and_frames(given):
+def test_separating_waveforms_and_frames(given, monkeypatch):
+    monkeypatch.setattr(_reuse, "SHORT", {"start": {"max_iter": 2}, "critic": {"max_iter": 2}})
     given |= {"X": given["frames"], "y": given["speaker_of_frame"], "X_mixture": given["frames"][:20]}
+    given["carlas"] = [wave[::-1] for wave in given["utterances"][:2]]
     exec(python_of("docs/guide/separating.rst"), given)
+    assert given["three"].separate(given["mixture"]).labels.tolist() == ["anna", "ben", "carla"]
+    assert given["two"].separate(given["mixture"]).labels.tolist() == ["anna", "carla"]
     assert len(list(Path("separated").iterdir())) == 2
     np.testing.assert_allclose(given["X_mixture"], given["frames"][:20])
     assert given["masks"].shape == (2, 20, 513)

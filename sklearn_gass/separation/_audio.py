@@ -27,9 +27,9 @@ from sklearn_gass._validation import (
 from sklearn_gass.progress import printing
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._blockwise import clean_frames, separate_pieces
-from sklearn_gass.separation._composition import take_sources
 from sklearn_gass.separation._owner import SeparatorOwner
 from sklearn_gass.separation._parameters import nested_now
+from sklearn_gass.separation._reuse import take_separators_of_frames
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 from sklearn_gass.separation._spread import RecordingSpread, SpreadSampler
@@ -118,16 +118,19 @@ class AudioSeparator(SeparatorOwner):
 
         They must have been fitted on frames that an `AudioSeparator` with the same STFT and sample rate makes: those of
         its own ``separator_`` and ``separator_.source_models_``, or frames of recordings at unit standard deviation.
-        A list is put together by :meth:`SupervisedSeparator.from_fitted`, which trains a start and critics. So a source
-        is added to fitted ones, or left out, without training any source model again.
+        A list is put together by :meth:`SupervisedSeparator.from_fitted`. So a source is added to fitted ones, or left
+        out, without training any source model again. Start and critic begin at those of the separator that most sources
+        come from, and train for a short time. From source models alone they are trained from the beginning.
 
         Parameters
         ----------
-        separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted model)
-            What separates the frames. In a list, a model is a source model; or an `AudioSeparator`, of which the source
-            with that label is taken, and with it STFT and sample rate; or an unfitted `BackgroundModel`.
+        separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted model or separator)
+            What separates the frames. In a list, a model is a source model; or a separator of frames or an
+            `AudioSeparator`, of which the source with that label is taken, with the STFT and sample rate of the latter;
+            or an unfitted `BackgroundModel`.
         **params : dict
-            Further constructor parameters, such as `stft` and `sample_rate`.
+            Further constructor parameters, such as `stft` and `sample_rate`. For a list, also those of the separator
+            that is made, such as ``separator__start__max_iter=1500`` for a longer training.
 
         Returns
         -------
@@ -137,8 +140,8 @@ class AudioSeparator(SeparatorOwner):
         Raises
         ------
         ValueError
-            If the STFT makes frames of another width than was trained on, an `AudioSeparator` has no source of that
-            label, or two of them differ in STFT or sample rate.
+            If the STFT makes frames of another width than was trained on, a separator has no source of that label, or
+            two of them differ in STFT or sample rate.
 
         Examples
         --------
@@ -152,13 +155,14 @@ class AudioSeparator(SeparatorOwner):
         >>> three.classes_.tolist()
         ['voice0', 'voice1', 'voice2']
         """
+        of_frames: dict = {}
         if isinstance(separator, list):
-            separator, params = take_sources(separator, params)
+            separator, params, of_frames = take_separators_of_frames(separator, params)
         audio = cls(**params)
         audio._validate_params()
         seed = derive_seed(audio.random_state)
         if isinstance(separator, list):
-            separator = SupervisedSeparator.from_fitted(separator, random_state=seed)
+            separator = SupervisedSeparator.from_fitted(separator, **{"random_state": seed, **of_frames})
         if hasattr(separator, "separate_blocks") or not hasattr(separator, "separate"):
             raise ValueError(f"from_fitted takes a fitted separator of frames, got {type(separator).__name__}.")
         check_is_fitted(separator)

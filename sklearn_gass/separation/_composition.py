@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
-import joblib
 import numpy as np
 import torch
 from sklearn.base import clone
@@ -29,6 +27,7 @@ from sklearn_gass.separation._fitting import (
     unfrozen,
 )
 from sklearn_gass.separation._parameters import leaves
+from sklearn_gass.separation._reuse import take_sources
 from sklearn_gass.source_models import NMFSourceModel, VAESourceModel
 from sklearn_gass.starts import STARTS, SourceStart
 
@@ -167,16 +166,20 @@ class SeparatorComposition(BaseComposition):
     def from_fitted(cls, source_models, **params):
         """Put source models together that were fitted before.
 
-        The models stay as they are. The default start and critic are trained all the same, on 2,000 frames that each
-        model generates: 3,500 steps, about as long as training two models. ``start="source", critic=None`` trains
-        nothing and separates worse.
+        The models stay as they are. A start and a critic are trained all the same, on 2,000 frames that each model
+        generates. If sources are taken out of a separator, training begins at its start and critic, is short (1,500
+        steps of the start, 100 of the critic), and the frames have no noise of the output. Otherwise the default ones
+        take 5,000 steps, longer than training two models. ``start="source", critic=None`` trains nothing and separates
+        worse.
 
         Parameters
         ----------
-        source_models : list of (label, fitted source model)
-            Two or more models of frames of the same width.
+        source_models : list of (label, fitted source model or separator)
+            Two or more models of frames of the same width. Of a separator of frames, the source with that label is
+            taken. If sources come out of several ones, training begins at that which gives most of them.
         **params : dict
-            Further constructor parameters.
+            Further parameters, also nested ones: ``start__max_iter=4500`` trains for longer, and ``start="mixture"``
+            does not begin at another start.
 
         Returns
         -------
@@ -186,9 +189,11 @@ class SeparatorComposition(BaseComposition):
         Raises
         ------
         ValueError
-            If there are fewer than two models, a label comes twice, or the models differ in their number of bins.
+            If there are fewer than two models, a label comes twice, the models differ in their number of bins, or a
+            separator has no source of that label.
         """
-        separator = cls(list(source_models), **params)
+        models, parts = take_sources(list(source_models))
+        separator = cls(models).set_params(**{**parts, **params})
         separator._validate_params()
         labels = separator._listed_labels()
         if len(labels) < 2:
@@ -205,8 +210,11 @@ class SeparatorComposition(BaseComposition):
             separator.feature_names_in_ = names[0]
         separator.classes_ = np.asarray(labels)[order]
         seed = derive_seed(separator.random_state)
-        # the whole spread of the posteriors: what learns from samples gains by variety
-        frames = [None if is_background(m) else m.sample(_N_SAMPLES, seed, spread=1.0) for m in models]
+        # The whole spread of the posteriors: what learns from samples gains by variety. Noise of the output is
+        # independent in each bin, which recordings are not, and harms a short training that begins at a good start.
+        begins_anew = separator.start is not parts.get("start")
+        drawn = {"random_state": seed, "spread": 1.0, "output_noise": begins_anew}
+        frames = [None if is_background(m) else m.sample(_N_SAMPLES, **drawn) for m in models]
         identity = separator._identity(frames, models)
         with printing(separator.verbose), own_checkpoint(separator, **identity) as file:
             tasks = divided(separator._part_costs(models, models[0].n_features_in_))
@@ -290,50 +298,6 @@ class SeparatorComposition(BaseComposition):
                 f"The source models have different losses {sorted(losses)}: set beta_loss of the separator."
             )
         return self.beta_loss or losses.pop()
-
-
-def take_sources(items, params):
-    """Replace separators of waveforms in a list of (label, fitted model) by their source models of these labels.
-
-    Parameters
-    ----------
-    items : list of (label, source model or AudioSeparator)
-        What is to be put together.
-    params : dict
-        Parameters that were given for the whole.
-
-    Returns
-    -------
-    models : list of (label, source model)
-        With source models only.
-    params : dict
-        Parameters, with the STFT and sample rate that the separators share unless others were given.
-
-    Raises
-    ------
-    ValueError
-        If a separator has no such source, or separators have different STFTs or sample rates.
-    """
-    models: list[Any] = []
-    shared: dict[str, Any] = {}
-    for item in items:
-        if not (isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], "separate_blocks")):
-            models.append(item)
-            continue
-        label, owner = item
-        check_is_fitted(owner)
-        inner = owner
-        while hasattr(inner, "separator_"):
-            inner = inner.separator_
-        labels = list(map(str, owner.classes_))
-        if label not in labels:
-            raise ValueError(f"The AudioSeparator for {label!r} has no such source; it has {labels}.")
-        models.append((label, inner.source_models_[labels.index(label)]))
-        audio = {"stft": owner.stft_, "sample_rate": owner.sample_rate}
-        if shared and joblib.hash(shared) != joblib.hash(audio):
-            raise ValueError("Separators to be put together must have the same STFT and sample rate.")
-        shared = audio
-    return models, {**shared, **params}
 
 
 def _is_fitted(model):
