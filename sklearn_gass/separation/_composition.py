@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 CONTRACT = ["fit", "sample", "decoder", "augment"]
 """Methods of a source model that a separator calls."""
 _PARTS: dict[str, dict] = {"start": STARTS, "critic": CRITICS}
-_N_SAMPLES = 2000  # frames that stand for the training frames of a model fitted elsewhere
+_N_SAMPLES = 4000  # frames that stand for the training frames of a model fitted elsewhere
 
 
 class SeparatorComposition(BaseComposition):
@@ -166,8 +166,8 @@ class SeparatorComposition(BaseComposition):
     def from_fitted(cls, source_models, **params):
         """Put source models together that were fitted before.
 
-        The models stay as they are. A start and a critic are trained all the same, on 2,000 frames that each model
-        generates. If sources are taken out of a separator, training begins at its start and critic, is short (1,500
+        The models stay as they are. A start and a critic are trained all the same, on 4,000 frames that each model
+        generates. If sources are taken out of a separator, training begins at its start and critic, is short (1,000
         steps of the start, 100 of the critic), and the frames have no noise of the output. Otherwise the default ones
         take 5,000 steps, longer than training two models. ``start="source", critic=None`` trains nothing and separates
         worse.

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_gass._bases import BeginsAtBase, begun_at
 from sklearn_gass.separation._fitting import fingerprint
 
-SHORT: dict[str, dict[str, Any]] = {"start": {"max_iter": 1500}, "critic": {"max_iter": 100}}
+SHORT: dict[str, dict[str, Any]] = {"start": {"max_iter": 1000}, "critic": {"max_iter": 100}}
 """Parameters of start and critic that begin at those of a separator that sources are taken out of."""
 
 
