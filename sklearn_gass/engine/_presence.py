@@ -56,4 +56,4 @@ def find_presence(
         rises.append((divergence(frames, others + adapted @ templates) - explained) / size)
     padded = functional.pad(torch.stack(rises)[:, None], (_REACH, _REACH), mode="replicate")
     rise = functional.avg_pool1d(padded, 2 * _REACH + 1, stride=1)[:, 0]
-    return torch.exp(_STEEPNESS * (rise / _NEEDED - 1).clamp_max(0))
+    return torch.exp(_STEEPNESS * ((rise / _NEEDED).clamp(0, 1) - 1))
