@@ -1,9 +1,9 @@
 """Measure what it costs to add a third voice to a fitted pair, against training all three together.
 
 ``SKLEARN_GASS_DATA=path OMP_NUM_THREADS=1 python benchmarks/adding.py`` runs five triples of voices of the TIMIT sample
-with two seeds, in about 45 minutes of an idle core. Of each voice eight sentences train and two are held out, which make
-four mixtures of three voices at 0 dB. Every voice has one source model for each seed, in whatever separator it is, so
-that only start and critic differ. ``--steps 500 1500`` tries numbers of steps of the start; without it there are as
+with two seeds, in about 45 minutes of an idle core. Of each voice eight sentences train and two are held out, which
+make four mixtures of three voices at 0 dB. Every voice has one source model for each seed, in whatever separator it is,
+so that only start and critic differ. ``--steps 500 1500`` tries numbers of steps of the start; without it there are as
 many as by default.
 
 Fitted separators are kept as model files in ``adding_models``, and results in ``adding.json`` as they come, so that a

@@ -21,6 +21,7 @@ from sklearn_gass import (
 )
 from sklearn_gass._random import derive_seed
 from sklearn_gass.datasets import make_voices
+from sklearn_gass.separation._composition import _N_SAMPLES
 
 SHAPE = {"hidden_layer_sizes": (8,), "max_iter": 2}
 MODEL = VAESourceModel(3, **SHAPE)
@@ -101,7 +102,7 @@ class TestWhatTrainingBeginsAt:
         models = [*pair.source_models_, third.source_models_[0]]
         unit = np.mean([model.scale_ for model in models])
         without, with_noise = ([float(source.frames.sum()) for source in sources] for sources in learned)
-        means = [m.sample(2000, derive_seed(0), output_noise=False, spread=1.0).sum() / unit for m in models]
+        means = [m.sample(_N_SAMPLES, derive_seed(0), output_noise=False, spread=1.0).sum() / unit for m in models]
         np.testing.assert_allclose(sorted(without), sorted(means), rtol=1e-4)
         assert not np.allclose(sorted(with_noise), sorted(means), rtol=1e-4)
 
