@@ -40,7 +40,9 @@ def short_training(monkeypatch):
     made = plan.SupervisedSeparator
 
     def separator(*arguments, **parameters):
-        return made(*arguments, **parameters).set_params(start__max_iter=2, critic__max_iter=2)
+        separator = made(*arguments, **parameters)
+        parts = [part for part in ("start", "critic") if getattr(separator, part) is not None]
+        return separator.set_params(**{f"{part}__max_iter": 2 for part in parts})
 
     monkeypatch.setattr(plan, "make_source_model", make_short)
     monkeypatch.setattr(plan, "SupervisedSeparator", separator)
