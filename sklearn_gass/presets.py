@@ -1,4 +1,4 @@
-"""Lengths of training: three settings of a separator that were measured against each other."""
+"""Lengths of training: a separator whose parts train for a short time, by default, or for a long time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def preset(name: str, source_model: Any = None) -> dict[str, Any]:
     Parameters
     ----------
     name : {"fast", "default", "best"}
-        What matters: the guide's page on choosing a model has the quality and the training time of each.
+        How long to train. The guide's page on choosing a model says what each gives, and what it costs.
     source_model : estimator or None, default=None
         Unfitted source model for all sources; ``None`` means ``VAESourceModel()``. One without networks, such as
         `NMFSourceModel`, stays as it is.

@@ -20,7 +20,7 @@ import time
 import numpy as np
 import torch
 from corpus import BACKGROUNDS, background, split
-from run import MODELS, separators
+from run import MODELS, improvements, separators
 
 from sklearn_gass import AudioSeparator, BackgroundModel, load_model, save_model
 from sklearn_gass.datasets import fetch_timit_sample, make_mixture
@@ -42,11 +42,6 @@ def fitted_pair(data, pair):
     return load_model(path)
 
 
-def improvement(references, estimates, mixture):
-    """Return by how many dB each estimate is nearer to its reference than the mixture is."""
-    return si_sdr(references, estimates) - si_sdr(references, np.stack([mixture] * len(references)))
-
-
 def leakage(audio, sounds, pausing):
     """Return the level of an estimate while its source pauses, and the mean improvement before, in dB."""
     half = min(map(len, sounds)) // 2
@@ -56,7 +51,7 @@ def leakage(audio, sounds, pausing):
     sources = audio.separate(mixture).sources
     pause = slice(half + EDGE, None)
     ratio = np.square(sources[pausing, pause]).sum() / np.square(mixture[pause]).sum()
-    before = improvement(references[:, :half], sources[:, :half], mixture[:half])
+    before = improvements(references[:, :half], sources[:, :half], mixture[:half])
     return [10 * np.log10(max(ratio, 1e-12)), before.mean()]
 
 
@@ -82,7 +77,7 @@ def report_levels(made, tests):
         for pair, audio in made.items():
             mixture, references = make_mixture(tests[pair], snr=level)
             sources = audio.separate(mixture.astype(np.float32)).sources
-            rows.append([*si_sdr(references, sources), *improvement(references, sources, mixture)])
+            rows.append([*si_sdr(references, sources), *improvements(references, sources, mixture)])
         print(f"{level:+4.0f}:", *rounded(np.mean(rows, axis=0)))
 
 
@@ -105,7 +100,7 @@ def report_two_known(data, made, tests):
                 sources = separator.separate(mixture)
                 seconds.append(time.process_time() - begin)
                 voices = np.stack([sources[name] for name in pair])
-                scores.append(improvement(references[:2], voices, mixture).mean())
+                scores.append(improvements(references[:2], voices, mixture).mean())
             found.append([*scores, seconds[0] / seconds[1]])
     for kind, found in rows.items():
         print(f"{kind}:", *rounded(np.mean(found, axis=0)))

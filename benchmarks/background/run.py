@@ -53,8 +53,12 @@ def fitted_model(data, speaker, family):
 
 def improvement(estimate, mixture, references):
     """Return by how many dB the estimate is nearer to the voice than the mixture is."""
-    voice = references[:1]
-    return float(si_sdr(voice, np.asarray(estimate)[None])[0] - si_sdr(voice, mixture[None])[0])
+    return float(improvements(references[:1], np.asarray(estimate)[None], mixture)[0])
+
+
+def improvements(references, estimates, mixture):
+    """Return by how many dB each estimate is nearer to its reference than the mixture is."""
+    return si_sdr(references, estimates) - si_sdr(references, np.stack([mixture] * len(references)))
 
 
 def separators(data, speaker, n_templates):

@@ -49,7 +49,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
         choices=PRESETS,
-        help="how long to train: fast takes a fifth of the default's time, best three times as long",
+        help="how long to train: fast takes a third of the default's time, best more than twice as long",
     )
     parser.add_argument(
         "--checkpoint",
