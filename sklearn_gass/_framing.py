@@ -29,8 +29,8 @@ def cut_frames(
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples,)
-        The waveform.
+    samples : ndarray of shape (..., n_samples)
+        The waveform, or several.
     first, last : int
         The first frame, and the one behind the last.
     n_fft : int
@@ -42,7 +42,7 @@ def cut_frames(
 
     Returns
     -------
-    frames : ndarray of shape (last - first, n_fft)
+    frames : ndarray of shape (..., last - first, n_fft)
         Frames, a read-only view into a copy of the samples that they cover.
 
     Examples
@@ -55,11 +55,11 @@ def cut_frames(
            [3., 4., 5., 0.]])
     """
     begin = first * hop - n_fft // 2
-    covered = np.zeros((last - first - 1) * hop + n_fft, samples.dtype)
-    inside = slice(max(begin, 0), min(begin + covered.size, samples.size))
+    covered = np.zeros((*samples.shape[:-1], (last - first - 1) * hop + n_fft), samples.dtype)
+    inside = slice(max(begin, 0), min(begin + covered.shape[-1], samples.shape[-1]))
     if inside.start < inside.stop:
-        np.divide(samples[inside], level, out=covered[inside.start - begin : inside.stop - begin])
-    return sliding_window_view(covered, n_fft)[::hop]
+        np.divide(samples[..., inside], level, out=covered[..., inside.start - begin : inside.stop - begin])
+    return sliding_window_view(covered, n_fft, axis=-1)[..., ::hop, :]
 
 
 def overlap_add(

@@ -14,7 +14,7 @@ from sklearn_gass.starts import MixtureStart
 __all__ = ["PRESETS", "preset"]
 
 PRESETS: dict[str, dict[str, dict[str, Any] | None]] = {
-    "fast": {"source_model": {"max_iter": 50}, "start": {"max_iter": 1200}, "critic": None},
+    "fast": {"source_model": {"max_iter": 40}, "start": {"max_iter": 1000}, "critic": None},
     "default": {"source_model": {}, "start": {}, "critic": {}},
     "best": {"source_model": {"max_iter": 160}, "start": {"max_iter": 13500}, "critic": {}},
 }
@@ -48,7 +48,7 @@ def preset(name: str, source_model: Any = None) -> dict[str, Any]:
     >>> from sklearn_gass.presets import preset
     >>> audio = AudioSeparator(SupervisedSeparator(**preset("fast")))
     >>> audio.separator.source_model
-    VAESourceModel(max_iter=50)
+    VAESourceModel(max_iter=40)
     """
     if name not in PRESETS:
         raise ValueError(f"There is no preset {name!r}: choose from {', '.join(PRESETS)}.")

@@ -105,6 +105,11 @@ class STFT(BaseEstimator):
         # n_fft // 4 is 0 for the tiniest frames
         return max(self.n_fft // 4, 1) if self.hop_length is None else self.hop_length
 
+    @property
+    def noise_power(self) -> float:
+        """Mean power of a bin for white noise of unit variance."""
+        return float(np.square(self._checked_window()).sum())
+
     def n_frames(self, n_samples: int) -> int:
         """Return the number of frames that :meth:`analyze` makes of a waveform.
 
@@ -275,6 +280,58 @@ class STFT(BaseEstimator):
         n_frames = self.n_frames(int(n_samples))
         return overlap_add(frames, window, hop=self.hop_samples, n_frames=n_frames, n_samples=int(n_samples))
 
+    def project(self, spectrum: ArrayLike, n_samples: int) -> NDArray[np.complexfloating]:
+        """Return the nearest spectrum that a waveform has.
+
+        Frames overlap, so most arrays of complex numbers are the transform of no waveform, such as those of a masked
+        mixture. This one is the transform of the waveform that :meth:`synthesize` makes of them.
+
+        Parameters
+        ----------
+        spectrum : array-like of shape (..., n_frames, n_bins)
+            Complex numbers, of one waveform or of several.
+        n_samples : int
+            Length of the waveform in samples.
+
+        Returns
+        -------
+        nearest : ndarray of shape (..., n_frames, n_bins)
+            The projection onto the spectra of waveforms of this length, in the least-squares sense; complex64 for a
+            complex64 spectrum, else complex128.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit `n_samples` or the parameters, if a parameter is out of range, or if window and
+            hop leave samples uncovered.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_gass.stft import STFT
+        >>> stft = STFT(n_fft=256, hop_length=64)
+        >>> spectrum = np.random.default_rng(0).standard_normal((17, 129))
+        >>> nearest = stft.project(spectrum, 1000)
+        >>> bool(np.allclose(stft.project(nearest, 1000), nearest))
+        True
+        """
+        window = self._checked_window()
+        _check_n_samples(n_samples)
+        values = np.asarray(spectrum)
+        n_frames = self.n_frames(int(n_samples))
+        if values.shape[-2:] != (n_frames, self.n_bins):
+            raise ValueError(
+                f"spectrum must have shape (..., {n_frames}, {self.n_bins}) for {n_samples} samples, "
+                f"got {values.shape}."
+            )
+        values = values.astype(np.result_type(values.dtype, np.complex64), copy=False)
+        dtype, hop = values.real.dtype, self.hop_samples
+        # NumPy 1 returns double precision for every spectrum
+        frames = np.fft.irfft(values, self.n_fft).astype(dtype, copy=False)
+        wave = next(overlap_add([frames], window, hop=hop, n_frames=n_frames, n_samples=int(n_samples)))
+        cut = cut_frames(wave, 0, n_frames, n_fft=self.n_fft, hop=hop)
+        return np.fft.rfft(cut * window.astype(dtype)).astype(values.dtype, copy=False)
+
     def _checked_spectrum(
         self, magnitudes: NDArray[np.floating], phase: NDArray[np.complexfloating]
     ) -> NDArray[np.complexfloating]:
@@ -318,7 +375,13 @@ def _analyze_frames(
     frames: NDArray[np.floating], window: NDArray[np.float64]
 ) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
     """Return magnitudes and phase of frames, transformed in double precision and rounded to theirs."""
-    spectrum = np.fft.rfft(frames * window).astype(np.result_type(frames, np.complex64), copy=False)
+    return split_spectrum(np.fft.rfft(frames * window).astype(np.result_type(frames, np.complex64), copy=False))
+
+
+def split_spectrum(
+    spectrum: NDArray[np.complexfloating],
+) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
+    """Return magnitudes and phase of a spectrum, as `STFT.analyze` does."""
     magnitudes = np.abs(spectrum)
     # subnormal numbers are too coarse to give a phase of modulus 1
     silent = magnitudes < np.finfo(magnitudes.dtype).tiny

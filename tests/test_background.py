@@ -27,7 +27,7 @@ from sklearn_gass.datasets import make_background, make_mixture, make_voices
 from sklearn_gass.engine import Background, Memory, Problem, infer_with_background
 from sklearn_gass.engine._presence import find_presence
 from sklearn_gass.metrics import si_sdr
-from sklearn_gass.separation._blockwise import separate_recording
+from sklearn_gass.separation._blockwise import explain_recording
 
 LOSSES = ["kullback-leibler", "frobenius", "itakura-saito"]
 SMALL = {"n_components": 2, "hidden_layer_sizes": (8,), "max_iter": 2}
@@ -170,7 +170,8 @@ class TestExamples:
 
 def in_blocks(model, *blocks):
     """Separate successive frames of one recording."""
-    return [sources for sources, _, _ in separate_recording(model, ((block, block) for block in blocks))]
+    explained = explain_recording(model, ((block, block) for block in blocks))
+    return [masks * mixture for masks, _, mixture, _ in explained]
 
 
 class TestBlocks:

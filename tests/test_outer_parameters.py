@@ -90,8 +90,8 @@ def test_blocks_around_a_search_are_no_larger_than_without(nested, separator, sh
     fitted, prefix = copy.deepcopy(nested[0]), nested[1]
     monkeypatch.setattr(_blockwise, "_BLOCK_VALUES", 64 * 129)
     seen = []
-    separate = SupervisedSeparator.separate
-    monkeypatch.setattr(SupervisedSeparator, "separate", lambda self, X: (seen.append(len(X)), separate(self, X))[1])
+    explain = SupervisedSeparator.explain
+    monkeypatch.setattr(SupervisedSeparator, "explain", lambda self, X: (seen.append(len(X)), explain(self, X))[1])
     wave = np.concatenate([short_voices.utterances[0], short_voices.utterances[3]])
     fitted.set_params(**{prefix + "smoothness": 0.0}).separate(wave)
     assert max(seen) == 64

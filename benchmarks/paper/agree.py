@@ -15,9 +15,7 @@ import torch
 from joblib import Parallel, delayed
 from methods import FAMILIES, OURS
 from run import separate_and_score
-from sklearn.base import clone
 
-from sklearn_gass import AudioSeparator
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs
 
 PUBLISHED = Path(__file__).parent / "results.json"
@@ -28,9 +26,10 @@ def compare(cell, data):
     torch.set_num_threads(1)
     family = FAMILIES[cell["family"]]
     example = make_pair(data, speaker_pairs(data)[cell["number"]])
-    audio = AudioSeparator(clone(family.separator).set_params(random_state=cell["seed"]))
+    defaults = next(iter(family.variants))
+    audio = family.audio_separator(defaults, random_state=cell["seed"])
     audio.fit(example.train_utterances, example.train_speakers)
-    published, today = cell["rows"][next(iter(family.variants))], separate_and_score(audio, example, 0.0)
+    published, today = cell["rows"][defaults], separate_and_score(audio, example, 0.0)
     named = f"{cell['family']} pair {cell['number']} seed {cell['seed']}"
     print(f"{named}: published {published['sdr']:.2f} dB, today {today['sdr']:.2f} dB", flush=True)
     return [scores[metric] for metric in ("sdr", "sir") for scores in (published, today)]

@@ -11,8 +11,10 @@ from functools import cache
 
 import joblib
 import reference
+from sklearn.base import clone
 
 from sklearn_gass import (
+    AudioSeparator,
     DAESourceModel,
     GANSourceModel,
     MixtureCritic,
@@ -35,15 +37,25 @@ class Family:
     separator : SupervisedSeparator
         What is fitted, without a seed.
     variants : dict of str to dict
-        Parameters of the separator, by the name of the row.
+        Parameters of the separator, by the name of the row; ``consistency`` is that of the `AudioSeparator` around it.
+    consistency : float
+        That of rows which do not say.
     """
 
     separator: SupervisedSeparator
     variants: dict[str, dict] = field(default_factory=dict)
+    consistency: float = AudioSeparator().consistency
+
+    def audio_separator(self, variant, **params):
+        """Return the unfitted separator of waveforms of a row, with further parameters of the separator inside."""
+        changes = {"consistency": self.consistency, **self.variants[variant]}
+        audio = AudioSeparator(clone(self.separator).set_params(**params), consistency=changes.pop("consistency"))
+        audio.separator.set_params(**changes)
+        return audio
 
 
-REVISIONS = {"nmf": 3, "paper": 3, "bounds": 3}  # by the beginning of a family's name; the paper's are of float32
-LATEST_REVISION = 4  # of all others
+REVISIONS = {"paper": 3, "bounds": 3}  # by the beginning of a family's name; the paper's are of float32
+LATEST_REVISION = 5  # of all others
 """Raised when results change though no parameter does: older cells and cached models are not taken then."""
 WEIGHTS = (0.0, 1.0, 5.0)  # of the critics, beside the default 2
 _HELD = 1e6  # a start weight at which the search stays where it starts
@@ -59,6 +71,7 @@ def _neural(name, model):
         **{f"{name}, λ = {weight:g}": {"critic_weight": weight} for weight in WEIGHTS},
         f"{name}, own encoder's start, λ = 0": {"start": "source", "critic": None},
         f"{name}, smoothness 0": {"smoothness": 0.0},
+        f"{name}, masks without consistency": {"consistency": 0.0},
         f"{name}, start alone": {"start_weight": _HELD, "smoothness": 0.0, "critic_weight": 0.0},
     }
     return Family(SupervisedSeparator(model, start=MixtureStart(), critic=MixtureCritic()), variants)
@@ -105,7 +118,8 @@ ABLATIONS = {
     ),
 }
 PAPER = {
-    f"paper-{method.lower()}": Family(paper_separator(method), {f"paper's {method}": {}}) for method in PAPER_METHODS
+    f"paper-{method.lower()}": Family(paper_separator(method), {f"paper's {method}": {}}, consistency=0.0)
+    for method in PAPER_METHODS
 }
 FAMILIES = {**OURS, **PRESETS, **ABLATIONS, **PAPER}
 CHOSEN = {"wgan-chosen": ("WGAN, λ chosen on training data", "wgan")}  # the row, and the family whose λ is chosen

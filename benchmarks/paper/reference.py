@@ -9,7 +9,8 @@ They learn from the same clean recordings as the source models: pieces of consec
 that were resampled to nine speeds (within 0.12 octaves), mixed at levels within 5 dB and with a random phase. The loss
 is the error-to-signal ratio of the masked mixture in dB, the mean over pieces and sources. Adam's rate falls linearly
 to zero, and gradients are cut at a norm of 5. With 1,000 steps they train about as long as our models do. Masks are
-sharpened as those of the separator are, with an exponent of 1.5.
+sharpened as those of the separator are, with an exponent of 1.5, and the same consistent Wiener filter follows. That
+needs power spectra of the sources: a mask network has to offer masks times the power of the mixture.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from torch.nn import functional
 from sklearn_gass import STFT
 from sklearn_gass.masks import ratio_masks
 from sklearn_gass.networks._precision import training_precision
+from sklearn_gass.separation._blockwise import separate_pieces
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Recipe:
     dropout: float = 0.1
     level: float = 5.0
     mask_exponent: float = 1.5
+    consistency: float = 20.0
 
 
 RECIPES = {"mask network, one frame": Recipe(), "mask network, with context": Recipe(context=True)}
@@ -164,13 +167,23 @@ def mask_network(example, seed, recipe):
     unit = float(torch.cat([source.spectra for source in sources]).abs().mean())
     network = MaskNetwork(STFT().n_bins, recipe)
     train(network, sources, unit, recipe, torch.Generator().manual_seed(seed))
+    frames = _MaskingFrames(network, unit, recipe.mask_exponent)
 
     def separate(mixture):
-        level = root_mean_square(mixture) / math.sqrt(2)  # of one source, as it was in training
-        magnitudes, phase = STFT().analyze(mixture)
-        with torch.no_grad():
-            mask = network(torch.tensor(magnitudes / level / unit, dtype=torch.float32)[None])[0].numpy()
-        masks = ratio_masks(np.stack([mask, 1 - mask]), recipe.mask_exponent)
-        return STFT().synthesize(masks * magnitudes, phase, mixture.size)
+        pieces = separate_pieces(frames, STFT(), np.float32(mixture), 16000, 2, consistency=recipe.consistency)
+        return np.concatenate(list(pieces), axis=1)
 
     return separate
+
+
+class _MaskingFrames:
+    """A mask network as what separates the frames of a waveform."""
+
+    def __init__(self, network, unit, mask_exponent):
+        self.network, self.unit, self.mask_exponent = network, unit, mask_exponent
+
+    def separate(self, magnitudes):
+        """Return masked mixtures of shape (2, n_frames, n_bins); a source of the mixture has unit level."""
+        with torch.no_grad():
+            mask = self.network(torch.tensor(magnitudes / self.unit)[None])[0].numpy()
+        return ratio_masks(np.stack([mask, 1 - mask]), self.mask_exponent) * magnitudes

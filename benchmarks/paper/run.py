@@ -95,11 +95,10 @@ def run_network(name, example, seed):
 def run_family(name, example, seed, cache):
     """Fit a family and score its variants."""
     family = FAMILIES[name]
-    separator = clone(family.separator).set_params(memory=cache, random_state=seed)
     rows, fitted = {}, None
-    for variant, params in family.variants.items():
+    for variant in family.variants:
         start = time.process_time()
-        audio = AudioSeparator(clone(separator).set_params(**params))
+        audio = family.audio_separator(variant, memory=cache, random_state=seed)
         audio.fit(example.train_utterances, example.train_speakers)  # what was trained before is in the cache
         fitted = fitted or time.process_time() - start
         rows[variant] = separate_and_score(audio, example, fitted)

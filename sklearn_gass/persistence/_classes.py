@@ -41,6 +41,7 @@ LATER = {
     "weight_average": 0.0,
     "pitch_warp": 0.0,
     "excitation_exchange": 0.0,
+    "consistency": 0.0,
 }
 """Parameters that files of older versions may lack, and what they were then."""
 

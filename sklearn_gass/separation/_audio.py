@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn import get_config
@@ -64,6 +64,10 @@ class AudioSeparator(SeparatorOwner):
         How frames are made; ``None`` means ``STFT()``, 1024 samples every 256.
     sample_rate : int, default=16000
         Samples per second of all waveforms; kept for files and players.
+    consistency : float, default=20.0
+        How strongly the spectra of the sources are drawn to spectra that waveforms have, where masks are not sure: the
+        weight of that in a consistent Wiener filter [1]_. It acts at separation. Separation gains most by values
+        between 10 and 50; 0 leaves sources as masked mixtures.
     random_state : int, RandomState instance or None, default=None
         Seed given to a separator that has none of its own.
     verbose : int, default=0
@@ -85,6 +89,11 @@ class AudioSeparator(SeparatorOwner):
     --------
     SupervisedSeparator : The same for frames.
 
+    References
+    ----------
+    .. [1] J. Le Roux, E. Vincent, "Consistent Wiener Filtering for Audio Source Separation", IEEE Signal Processing
+       Letters 20(3), 2013.
+
     Examples
     --------
     >>> from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator
@@ -99,16 +108,18 @@ class AudioSeparator(SeparatorOwner):
 
     _parameter_constraints: dict = {
         "separator": [HasMethods(["fit", "separate"]), None],
-        "stft": [HasMethods(["analyze", "analyze_blocks", "synthesize_blocks"]), None],
+        "stft": [HasMethods(["analyze", "analyze_blocks", "synthesize_blocks", "project"]), None],
         "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "consistency": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
-    def __init__(self, separator=None, *, stft=None, sample_rate=16000, random_state=None, verbose=0):
+    def __init__(self, separator=None, *, stft=None, sample_rate=16000, consistency=20.0, random_state=None, verbose=0):
         self.separator = separator
         self.stft = stft
         self.sample_rate = sample_rate
+        self.consistency = consistency
         self.random_state = random_state
         self.verbose = verbose
 
@@ -382,7 +393,16 @@ class AudioSeparator(SeparatorOwner):
 
     def _pieces(self, mixture, channels=None, spread=None):
         n_sources = len(self.classes_)
-        return separate_pieces(self.separator_, self.stft_, mixture, self.sample_rate, n_sources, channels, spread)
+        return separate_pieces(
+            self.separator_,
+            self.stft_,
+            mixture,
+            self.sample_rate,
+            n_sources,
+            consistency=self.consistency,
+            channels=channels,
+            spread=spread,
+        )
 
     def _check_rate(self, sample_rate):
         if sample_rate is not None and sample_rate != self.sample_rate:
@@ -392,15 +412,21 @@ class AudioSeparator(SeparatorOwner):
             )
 
     def _acting(self):
-        return {"sample_rate"} | super()._acting()
+        return _ACTING | super()._acting()
 
     def _with(self, changes):
-        separator, sample_rate = nested_now(self.separator_, changes), changes.get("sample_rate", self.sample_rate)
-        if separator is self.separator_ and sample_rate == self.sample_rate:
+        separator = nested_now(self.separator_, changes)
+        own = {name: value for name, value in changes.items() if name in _ACTING}
+        if separator is self.separator_ and all(value == getattr(self, name) for name, value in own.items()):
             return self
         changed = copy.copy(self)
-        changed.separator_, changed.sample_rate = separator, sample_rate
+        for name, value in {"separator_": separator, **own}.items():
+            setattr(changed, name, value)
         return changed
+
+
+_ACTING = {"sample_rate", "consistency"}
+"""Parameters of its own that act at separation."""
 
 
 def _takes_groups(separator):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_gass._rumble import without_rumble
+from sklearn_gass.separation._consistency import Frames, consistent_spectra, with_neighbours
 from sklearn_gass.separation._spread import RecordingSpread
-from sklearn_gass.stft import STFT
+from sklearn_gass.stft import STFT, split_spectrum
 
 Block = tuple[NDArray[Any], NDArray[Any]]
 """Magnitudes and phase of successive frames."""
@@ -46,6 +47,8 @@ def separate_pieces(
     mixture: NDArray[np.floating],
     sample_rate: int,
     n_sources: int,
+    *,
+    consistency: float,
     channels: NDArray[np.floating] | None = None,
     spread: RecordingSpread | None = None,
 ) -> Iterator[NDArray[np.floating]]:
@@ -63,8 +66,10 @@ def separate_pieces(
         Samples per second. What lies below 20 Hz is shared equally between the sources.
     n_sources : int
         Number of sources.
+    consistency : float
+        Weight of the consistency of the sources' spectra; 0 leaves them masked mixtures.
     channels : ndarray of shape (n_channels, n_samples) or None, default=None
-        What to apply the masks of the mixture to, instead of the mixture itself.
+        What to separate as the mixture is separated, instead of the mixture itself.
     spread : RecordingSpread or None, default=None
         What gathers the spread of the frames meanwhile.
 
@@ -82,21 +87,30 @@ def separate_pieces(
         for block in _blocks(whole):
             yield np.stack([block / n_sources] * n_sources)
         return
+    while hasattr(separator, "separator_"):  # a search holds the separator that it found best
+        separator = separator.separator_
     if hasattr(separator, "for_recordings"):
         separator = separator.for_recordings()
-    n_frames, begin = stft.n_frames(mixture.size), 0
-    n_at_once = block_frames(separator, n_frames)
-    blocks = stft.analyze_blocks(audible, n_at_once, level=level)
-    separated = separate_recording(separator, blocks, spread)
+    begin, n_at_once = 0, block_frames(separator, stft.n_frames(mixture.size))
+    explained = explain_recording(separator, stft.analyze_blocks(audible, n_at_once, level=level), spread)
     if spread is not None:
         spread.level = level
     if channels is None:
-        spectra = ((sources, phase) for sources, _, phase in separated)
+        parts = explained
     else:
         audible = np.stack([without_rumble(channel, sample_rate) for channel in channels])
-        parts = [stft.analyze_blocks(channel, n_at_once, level=level) for channel in audible]
-        several = zip(*parts, strict=True)
-        spectra = (_masked(sources, mixed, n) for (sources, mixed, _), n in zip(separated, several, strict=True))
+        blocks = zip(*(stft.analyze_blocks(channel, n_at_once, level=level) for channel in audible), strict=True)
+        parts = (
+            (masks, powers, *map(np.stack, zip(*several, strict=True)))
+            for (masks, powers, *_), several in zip(explained, blocks, strict=True)
+        )
+    if consistency:
+        mixtures = ((masks, powers, magnitudes * phase) for masks, powers, magnitudes, phase in parts)
+        scale = n_sources * stft.noise_power / consistency
+        consistent = consistent_spectra(mixtures, stft, mixture.size, scale)
+        spectra = (split_spectrum(spectrum) for spectrum in consistent)
+    else:
+        spectra = (_masked(masks, magnitudes, phase) for masks, _, magnitudes, phase in parts)
     for piece in stft.synthesize_blocks(spectra, mixture.size):
         end = begin + piece.shape[-1]
         yield piece * level + (whole[..., begin:end] - audible[..., begin:end]) / n_sources
@@ -104,13 +118,10 @@ def separate_pieces(
 
 
 def _masked(
-    sources: NDArray[np.floating], mixed: NDArray[np.floating], channels: Sequence[tuple[NDArray[Any], NDArray[Any]]]
+    masks: NDArray[np.floating], magnitudes: NDArray[np.floating], phase: NDArray[np.complexfloating]
 ) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
-    """Return magnitudes and phase of shape (n_sources, n_channels, n_frames, n_bins) of all channels, masked alike."""
-    masks = np.divide(sources, mixed, out=np.full_like(sources, 1 / len(sources)), where=mixed > 0)
-    magnitudes = np.stack([magnitude for magnitude, _ in channels])
-    phase = np.stack([phase for _, phase in channels])
-    masked = masks[:, np.newaxis] * magnitudes
+    """Return magnitudes and phase of all sources, of one mixture or of several channels."""
+    masked = masks[:, np.newaxis] * magnitudes if magnitudes.ndim > 2 else masks * magnitudes
     return masked, np.broadcast_to(phase, masked.shape)
 
 
@@ -129,14 +140,14 @@ def block_frames(separator: Any, n_frames: int) -> int:
     return min(n_frames, max(n_batches, fewest) * separator.batch_size)
 
 
-def separate_recording(
+def explain_recording(
     separator: Any, blocks: Iterator[Block], spread: RecordingSpread | None = None
-) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """Separate the blocks of one recording, each with what its frames need to know of the blocks around it.
+) -> Iterator[Frames]:
+    """Explain the blocks of one recording, each with what its frames need to know of the blocks around it.
 
     Parameters
     ----------
-    separator : SupervisedSeparator
+    separator : SupervisedSeparator, or estimator with a method `separate`
         Fitted separator of frames.
     blocks : iterator of (magnitudes, phase)
         Successive frames, each of shape (n_frames, n_bins).
@@ -145,42 +156,40 @@ def separate_recording(
 
     Yields
     ------
-    sources : ndarray of shape (n_sources, n_frames, n_bins)
-        Sources of a block.
+    masks, powers : ndarray of shape (n_sources, n_frames, n_bins)
+        Masks of a block, and powers of the estimates that they come from.
     magnitudes, phase : ndarray of shape (n_frames, n_bins)
         The block itself.
     """
-    if getattr(separator, "has_background", False):
-        heard = None
+    if not hasattr(separator, "explain"):
         for magnitudes, phase in blocks:
-            if spread is None:
-                explanation = separator.explain(magnitudes, heard)
-            else:
-                explanation = separator._explain(magnitudes, heard, spread.sampler)
-                spread.add(explanation.spread)
-            heard = explanation.background
-            yield explanation.separate(), magnitudes, phase
-        return
-    for magnitudes, own, phase in _with_neighbours(blocks, getattr(separator, "n_neighbours", 0)):
-        if spread is None:
             sources = separator.separate(magnitudes)
+            silent = np.full_like(sources, 1 / len(sources))
+            masks = np.divide(sources, magnitudes, out=silent, where=magnitudes > 0)
+            yield masks, sources * magnitudes, magnitudes, phase
+        return
+    heard, has_background = None, getattr(separator, "has_background", False)
+    reach = 0 if has_background else getattr(separator, "n_neighbours", 0)
+    for (magnitudes, phase), own in with_neighbours(blocks, reach):
+        so_far: dict[str, Any] = {} if heard is None else {"heard": heard}
+        if spread is None:
+            explanation = separator.explain(magnitudes, **so_far)
         else:
-            explanation = separator._explain(magnitudes, None, spread.sampler)
+            explanation = separator._explain(magnitudes, heard, spread.sampler)
             spread.add(explanation.spread, own)
-            sources = explanation.separate()
-        yield sources[:, own], magnitudes[own], phase
+        heard = explanation.background
+        powers = _at_most(2, np.square(explanation.estimates[:, own]), np.square(magnitudes[own]))
+        yield explanation.masks()[:, own], powers, magnitudes[own], phase[own]
 
 
-def _with_neighbours(blocks: Iterator[Block], reach: int) -> Iterator[tuple[NDArray[Any], slice, NDArray[Any]]]:
-    """Yield magnitudes of each block with some frames before and after it, where its own ones are, and its phase."""
-    before: list[NDArray[Any]] = []
-    block: Block | None = next(blocks)
-    while block is not None:
-        (magnitudes, phase), after = block, next(blocks, None)
-        last = [] if after is None else [after[0][:reach]]
-        begin = sum(part.shape[0] for part in before)
-        yield np.concatenate([*before, magnitudes, *last]), slice(begin, begin + len(magnitudes)), phase
-        before, block = [magnitudes[len(magnitudes) - reach :]], after
+def _at_most(ratio: float, powers: NDArray[np.floating], mixed: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return powers of the sources, lowered in frames where they exceed those of the mixture by more than a ratio.
+
+    Where the mixture pauses, sources do, too: no two sounds cancel each other in all bins.
+    """
+    most, total = ratio * mixed.sum(-1, keepdims=True), powers.sum((0, -1))[:, np.newaxis]
+    limited: NDArray[np.floating] = powers * np.divide(most, total, out=np.ones_like(total), where=total > most)
+    return limited
 
 
 def wave_level(wave: NDArray[np.floating]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,7 +85,10 @@ class Tuner:
             What acts now.
         """
         frames = _RememberingSeparator(self, name, settings)
-        pieces = separate_pieces(frames, self.audio.stft_, mixture, self.audio.sample_rate, len(self.audio.classes_))
+        audio = self.audio
+        pieces = separate_pieces(
+            frames, audio.stft_, mixture, audio.sample_rate, len(audio.classes_), consistency=audio.consistency
+        )
         sources = np.concatenate(list(pieces), axis=1)
         return Separation(sources, self.audio.classes_, mixture, self.audio.sample_rate)
 
@@ -107,6 +111,6 @@ class _RememberingSeparator:
     def __init__(self, tuner: Tuner, name: str, settings: Settings):
         self._tuner, self._name, self._settings = tuner, name, settings
 
-    def separate(self, frames):
+    def explain(self, frames):
         found = self._tuner._explain(self._name, frames, self._settings)
-        return found.separate(self._settings.mask_exponent)
+        return replace(found, mask_exponent=self._settings.mask_exponent)
