@@ -244,3 +244,28 @@ def test_bad_blocks_are_refused():
         list(stft.synthesize_blocks([*blocks, blocks[0]], 100))
     with pytest.raises(ValueError, match=r"magnitudes must have shape \(\.\.\., n_frames, 33\), got \(3, 32\)"):
         list(stft.synthesize_blocks([(magnitudes[:, 1:], phase) for magnitudes, phase in blocks], 100))
+
+
+class TestProjection:
+    @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+    def test_spectra_of_waveforms_stay(self, dtype):
+        stft = STFT(n_fft=64, hop_length=16)
+        spectrum = np.multiply(*stft.analyze(noise(1003))).astype(dtype)
+        nearest = stft.project(spectrum, 1003)
+        assert nearest.dtype == dtype
+        np.testing.assert_allclose(nearest, spectrum, rtol=0, atol=100 * np.finfo(dtype).eps)
+
+    def test_it_is_the_spectrum_of_what_is_synthesized(self):
+        stft, random = STFT(n_fft=64, hop_length=16), np.random.default_rng(0)
+        magnitudes = random.gamma(1, 1, (2, stft.n_frames(1003), 33))
+        phase = np.exp(2j * np.pi * random.random(magnitudes.shape))
+        nearest = stft.project(magnitudes * phase, 1003)
+        waves = stft.synthesize(magnitudes, phase, 1003)
+        expected = [np.multiply(*stft.analyze(wave)) for wave in waves]
+        np.testing.assert_allclose(nearest, expected, rtol=0, atol=1e-12)
+
+    def test_other_shapes_are_refused(self):
+        with pytest.raises(
+            ValueError, match=r"spectrum must have shape \(\.\.\., 3, 33\) for 32 samples, got \(4, 33\)"
+        ):
+            STFT(n_fft=64, hop_length=16).project(np.ones((4, 33)), 32)

@@ -55,7 +55,7 @@ def consistent_spectra(
         Successive frames, whose sum over the sources is that of the masked mixtures.
     """
     hop, begin = stft.hop_samples, 0
-    reach = _N_STEPS * (-(-stft.n_fft // hop) - 1)
+    reach = max(_N_STEPS * (-(-stft.n_fft // hop) - 1), 1)  # the shortest waveform has two frames
     for (masks, powers, mixture), own in with_neighbours(_regrouped(blocks, max(reach, _FEWEST)), reach):
         first, n_frames = begin - own.start, mixture.shape[-2]
         length = min((n_frames - 1) * hop, n_samples - first * hop)
