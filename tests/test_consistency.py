@@ -57,7 +57,7 @@ def solved(parts, scale, n_steps, monkeypatch):
 
 class TestFilter:
     def test_it_minimises_what_it_says(self, parts, monkeypatch):
-        """The gradient of the objective vanishes for two sources; the inner product counts all bins of a real signal."""
+        """The gradient of the objective vanishes, where all bins of a real signal count, for two sources."""
         masks, powers, mixture, n_samples = parts
         masks, powers, scale = ratio_masks(np.sqrt(powers[:2])), powers[:2], 0.3
         spectra = solved((masks, powers, mixture, n_samples), scale, 2000, monkeypatch)
