@@ -97,7 +97,7 @@ def add_separate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=["wav", "flac", "ogg"], default="wav", help="default: %(default)s")
     parser.add_argument(
-        "--stereo", action="store_true", help="keep all channels: each gets the masks that the average of them needs"
+        "--stereo", action="store_true", help="keep all channels: each is separated by what the average of them needs"
     )
     parser.add_argument("--no-report", action="store_true", help="write sound files only, no picture and no page")
     parser.add_argument(

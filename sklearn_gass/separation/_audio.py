@@ -273,7 +273,7 @@ class AudioSeparator(SeparatorOwner):
         sample_rate : int or None, default=None
             Its rate in Hz, so that one of another rate is refused; ``None`` checks nothing.
         channels : array-like of shape (n_channels, n_samples) or None, default=None
-            Channels that get the masks of the mixture, which is most often their average, in its place.
+            Channels to separate by what was found for the mixture, which is most often their average, in its place.
 
         Returns
         -------

@@ -220,7 +220,7 @@ class SupervisedSeparatorCV(SeparatorOwner):
         sample_rate : int or None, default=None
             Its rate in Hz, so that one of another rate is refused.
         channels : array-like of shape (n_channels, n_samples) or None, default=None
-            Channels that get the masks of the mixture.
+            Channels to separate by what was found for the mixture.
 
         Returns
         -------
