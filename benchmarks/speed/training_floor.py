@@ -65,8 +65,8 @@ def measure(quick=False):
     return [
         Table(
             "Distance of training from its arithmetic floor",
-            "The floor is the time of the matrix products alone, in their own shapes and in the precision that training "
-            f"takes on this machine. It and training take turns, {ROUNDS} times. CPU seconds of a default training of "
+            "The floor is the time of the matrix products alone, in their own shapes and in the precision of training "
+            f"on this machine. It and training take turns, {ROUNDS} times. CPU seconds of a default training of "
             "two voices, extrapolated from a few steps of each part.",
             ["part", "s measured", "s of floor", "measured / floor"],
             rows,
