@@ -13,12 +13,14 @@ from sklearn_gass import (
     BackgroundModel,
     NMFSourceModel,
     SupervisedSeparator,
+    SupervisedSeparatorCV,
     VAESourceModel,
     load_model,
     save_model,
 )
 from sklearn_gass.datasets import make_mixture, make_voices
 from sklearn_gass.display import SeparationDisplay
+from sklearn_gass.separation._blockwise import found_best
 from sklearn_gass.separation._spread import LOG_DEVIATIONS, SpreadSampler
 
 PARTS = ("std", "lower", "upper")
@@ -244,6 +246,34 @@ class TestWaveforms:
         other.separator_ = Halves()
         with pytest.raises(ValueError, match="n_samples needs a SupervisedSeparator inside, but this one has a Halves"):
             other.separate(mixture, n_samples=5)
+
+    @pytest.mark.parametrize("search_is_outside", [False, True])
+    def test_searches_draw_as_what_they_found(self, search_is_outside):
+        voices = make_voices(2, n_utterances=3, duration=1.0, random_state=0)
+        separator = SupervisedSeparator(NMFSourceModel(10), random_state=0)
+        params = {"critic_weights": [0], "cv": 3, "random_state": 0}
+        if search_is_outside:
+            audio = SupervisedSeparatorCV(AudioSeparator(separator), **params)
+        else:
+            audio = AudioSeparator(SupervisedSeparatorCV(separator, **params))
+        audio.fit(voices.utterances, voices.speakers)
+        mixture = voices.utterances[0][:9000] + voices.utterances[3][:9000]
+        found = AudioSeparator.from_fitted(found_best(audio), random_state=0)
+        expected = found.separate(mixture, n_samples=5)
+        separation = audio.separate(mixture, voices.sample_rate, n_samples=5)
+        assert_array_equal(separation.sources, expected.sources)
+        assert_same(separation.spread, expected.spread)
+        with pytest.raises(ValueError, match="The mixture has 8000 Hz"):
+            audio.separate(mixture, 8000)
+
+    def test_a_search_over_frames_says_where_to_draw(self, problem):
+        mixture = problem[2]
+        search = SupervisedSeparatorCV(SupervisedSeparator(NMFSourceModel(2)), critic_weights=[0], cv=2)
+        X, y = np.vstack([mixture, mixture]), ["a"] * len(mixture) + ["b"] * len(mixture)
+        search.fit(X, y)
+        assert search.separate(mixture).shape == (2, *mixture.shape)
+        with pytest.raises(ValueError, match="sample_rate and n_samples are for waveforms"):
+            search.separate(mixture, n_samples=5)
 
     def test_a_background_beside_a_voice(self, audio):
         separator, mixture, _ = audio

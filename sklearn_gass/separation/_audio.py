@@ -26,7 +26,7 @@ from sklearn_gass._validation import (
 )
 from sklearn_gass.progress import printing
 from sklearn_gass.scoring import SeparationScorer
-from sklearn_gass.separation._blockwise import clean_frames, separate_pieces
+from sklearn_gass.separation._blockwise import clean_frames, found_best, separate_pieces
 from sklearn_gass.separation._owner import SeparatorOwner
 from sklearn_gass.separation._parameters import nested_now
 from sklearn_gass.separation._reuse import take_separators_of_frames
@@ -373,12 +373,13 @@ class AudioSeparator(SeparatorOwner):
 
     def _recording_spread(self, n_samples):
         """Return what gathers a spread, ``None`` without a number of samples."""
-        sampler = SpreadSampler.make(n_samples, getattr(self.separator_, "random_state", None))
+        separator = found_best(self.separator_)
+        sampler = SpreadSampler.make(n_samples, getattr(separator, "random_state", None))
         if sampler is None:
             return None
-        if not isinstance(self.separator_, SupervisedSeparator):
+        if not isinstance(separator, SupervisedSeparator):
             raise ValueError(
-                f"n_samples needs a SupervisedSeparator inside, but this one has a {type(self.separator_).__name__}."
+                f"n_samples needs a SupervisedSeparator inside, but this one has a {type(separator).__name__}."
             )
         return RecordingSpread(sampler)
 

@@ -87,8 +87,7 @@ def separate_pieces(
         for block in _blocks(whole):
             yield np.stack([block / n_sources] * n_sources)
         return
-    while hasattr(separator, "separator_"):  # a search holds the separator that it found best
-        separator = separator.separator_
+    separator = found_best(separator)
     if hasattr(separator, "for_recordings"):
         separator = separator.for_recordings()
     begin, n_at_once = 0, block_frames(separator, stft.n_frames(mixture.size))
@@ -115,6 +114,13 @@ def separate_pieces(
         end = begin + piece.shape[-1]
         yield piece * level + (whole[..., begin:end] - audible[..., begin:end]) / n_sources
         begin = end
+
+
+def found_best(separator: Any) -> Any:
+    """Return what separates: the separator that a search found best, or the separator itself."""
+    while hasattr(separator, "separator_"):
+        separator = separator.separator_
+    return separator
 
 
 def _masked(

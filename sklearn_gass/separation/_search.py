@@ -204,10 +204,37 @@ class SupervisedSeparatorCV(SeparatorOwner):
         with config_context(transform_output="default"):
             return self._now().transform(self._check(X, reset=False))
 
-    @override
-    def separate(self, X):
+    def separate(self, X, sample_rate=None, *, n_samples=None):
+        """Separate a mixture by the separator that was found best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,) or (n_frames, n_bins)
+            One waveform if this is around an `AudioSeparator`, else magnitude frames.
+        sample_rate : int or None, default=None
+            Rate of the waveform in Hz, so that one of another rate is refused.
+        n_samples : int or None, default=None
+            Number of plausible separations to draw, from which the `spread` of the result follows; waveforms only.
+
+        Returns
+        -------
+        sources : Separation or ndarray of shape (n_sources, n_frames, n_bins)
+            Waveforms, or frames, in the order of `classes_`; they sum to `X`.
+
+        Raises
+        ------
+        ValueError
+            As `AudioSeparator.separate` does, or if frames have a `sample_rate` or `n_samples`.
+        """
         check_is_fitted(self)
-        return self._now().separate(X if self._holds_waves else self._check(X, reset=False))
+        if self._holds_waves:
+            return self._now().separate(X, sample_rate, n_samples=n_samples)
+        if sample_rate is not None or n_samples is not None:
+            raise ValueError(
+                "sample_rate and n_samples are for waveforms, but this separates frames; "
+                "separator_.explain(X, n_samples=100) draws for frames."
+            )
+        return self._now().separate(self._check(X, reset=False))
 
     @available_if(lambda self: self._holds_waves)
     def separate_blocks(self, mixture, sample_rate=None, *, channels=None):
