@@ -39,7 +39,7 @@ def fitted_pair(data, pair):
         audio = AudioSeparator(random_state=0).fit(*map(list, zip(*training, strict=True)))
         MODELS.mkdir(exist_ok=True)
         save_model(audio, path)
-    return load_model(path)
+    return load_model(path).set_params(consistency=AudioSeparator().consistency)  # also where a file of before has none
 
 
 def leakage(audio, sounds, pausing):
