@@ -78,8 +78,20 @@ def _variances(powers: NDArray[Any]) -> NDArray[Any]:
 def _filtered(
     masked: NDArray[Any], variances: NDArray[Any], stft: STFT, n_samples: int, scale: float
 ) -> NDArray[np.complexfloating]:
-    """Return the spectra of all sources by Chebyshev's iteration, and share what their sum lacks by variance."""
+    """Return the spectra of all sources, whose sum is that of the masked mixtures."""
     trust = variances / (variances + scale)  # in the neighbours
+    if len(masked) == 2:  # both have one variance, and what one gains the other one loses
+        middle, half = masked.sum(0) / 2, _solution(masked[0] / 2 - masked[1] / 2, trust[0], stft, n_samples)
+        return np.stack([middle + half, middle - half])
+    spectra = _solution(masked, trust, stft, n_samples)
+    total = variances.sum(0)
+    shares = np.divide(variances, total, out=np.zeros_like(variances), where=total > 0)
+    spectra += shares * (masked - spectra).sum(0)
+    return spectra
+
+
+def _solution(masked: NDArray[Any], trust: NDArray[Any], stft: STFT, n_samples: int) -> NDArray[Any]:
+    """Return the spectra between masked mixtures and consistency."""
 
     def residual(spectra: NDArray[Any]) -> NDArray[Any]:
         change: NDArray[Any] = stft.project(spectra, n_samples)
@@ -89,11 +101,7 @@ def _filtered(
         change -= spectra
         return change
 
-    spectra = chebyshev(residual, masked, (_LOWEST, 1.0), _N_STEPS)
-    total = variances.sum(0)
-    shares = np.divide(variances, total, out=np.zeros_like(variances), where=total > 0)
-    spectra += shares * (masked - spectra).sum(0)
-    return spectra
+    return chebyshev(residual, masked, (_LOWEST, 1.0), _N_STEPS)
 
 
 def chebyshev(
