@@ -22,12 +22,14 @@ import nmf_training
 import scaling
 import startup
 import torch
+import training_floor
 from measuring import HERE, Table, machine
 
 PARTS = {
     "nmf_training": nmf_training.measure,
     "cost": cost.measure,
     "floor": floor.measure,
+    "training_floor": training_floor.measure,
     "long_audio": long_audio.measure,
     "scaling": scaling.measure,
     "startup": startup.measure,
