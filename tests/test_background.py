@@ -260,6 +260,15 @@ class TestFromFitted:
         with pytest.raises(NotFittedError):
             SupervisedSeparator.from_fitted([("known", NMFSourceModel(3)), ("rest", BackgroundModel(2))])
 
+    def test_the_seed_of_the_separator_is_that_of_the_background(self, known, unknown):
+        model = NMFSourceModel(3, random_state=0).fit(known)
+        models = [("known", model), ("rest", BackgroundModel(2))]
+        made, again, other = (SupervisedSeparator.from_fitted(models, random_state=seed) for seed in (0, 0, 1))
+        first, second = (made.transform(known + unknown) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_array_equal(first, again.transform(known + unknown))
+        assert np.abs(first - other.transform(known + unknown)).max() > 1e-6
+
 
 class TestRefusals:
     def test_two_backgrounds(self, known):

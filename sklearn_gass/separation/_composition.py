@@ -204,12 +204,12 @@ class SeparatorComposition(BaseComposition):
         known = [model for model in models if not is_background(model)]
         for model in known:
             check_is_fitted(model)
-        models = [model if _is_fitted(model) else clone(model).expect(known[0].n_features_in_) for model in models]
+        seed, n_bins = derive_seed(separator.random_state), known[0].n_features_in_
+        models = [m if _is_fitted(m) else seed_if_unseeded(clone(m), seed).expect(n_bins) for m in models]
         names = [model.feature_names_in_ for model in models if hasattr(model, "feature_names_in_")]
         if len(names) == len(models) and all(np.array_equal(names[0], others) for others in names[1:]):
             separator.feature_names_in_ = names[0]
         separator.classes_ = np.asarray(labels)[order]
-        seed = derive_seed(separator.random_state)
         # The whole spread of the posteriors: what learns from samples gains by variety. Noise of the output is
         # independent in each bin, which recordings are not, and harms a short training that begins at a good start.
         begins_anew = separator.start is not parts.get("start")
