@@ -92,6 +92,7 @@ OURS = {
     "nmf20": _nmf(20),
     "nmf40": _nmf(40),
     "nmf100": _nmf(100),
+    "nmf40-gamma": Family(SupervisedSeparator(NMFSourceModel(40, prior="gamma")), {"NMF, gamma prior": {}}),
     "wgan": _adversarial("WGAN", WGANSourceModel()),
     "vae": _neural("VAE", VAESourceModel()),
     "dae": _neural("DAE", DAESourceModel()),

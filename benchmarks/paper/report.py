@@ -235,6 +235,8 @@ seed 0, a row with 3 uses seeds 0, 1 and 2.
 - The paper's methods have the paper's architectures and schedule, but not its data.
 - The ideal ratio mask has exponent {BOUND_EXPONENT}, and all generative models have masks of exponent {exponent:g}.
   Masks of the mask networks have exponent 1.5. They train for 1,000 steps.
+- Generative models and mask networks end with a consistent Wiener filter, as `AudioSeparator` does by default. Rows of
+  the paper's methods, of the ideal ratio mask and those that say *masks without consistency* do not.
 - The row of the chosen λ was trained separately, with other random numbers than the rows of fixed values.
 - Rows with one seed are compared with the mean of NMF-100 over its seeds.
 - The interval of the gain over NMF-100 comes from a bootstrap over speakers. With only five and five speakers it is
