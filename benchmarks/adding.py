@@ -61,7 +61,7 @@ def one_voice(data, voice, seed):
     """Return a separator that knows one voice, whose source model is that of the voice everywhere."""
     models = [(voice, VAESourceModel()), ("rest", BackgroundModel())]
     training, _ = sentences(data, voice)
-    audio = AudioSeparator(SupervisedSeparator(models), random_state=seed)
+    audio = AudioSeparator(SupervisedSeparator(models), consistency=0, random_state=seed)
     return kept(f"{voice}_{seed}", lambda: audio.fit(training, [voice] * len(training)))
 
 
@@ -71,7 +71,7 @@ def trained_together(data, voices, seed):
     known = {voice: one_voice(data, voice, seed).separator_ for voice in voices}
     models = [(v, FrozenEstimator(known[v].source_models_[known[v].classes_.tolist().index(v)])) for v in voices]
     training = [(wave, voice) for voice in voices for wave in sentences(data, voice)[0]]
-    audio = AudioSeparator(SupervisedSeparator(models), random_state=seed)
+    audio = AudioSeparator(SupervisedSeparator(models), consistency=0, random_state=seed)
     return kept(f"{'-'.join(voices)}_{seed}", lambda: audio.fit(*map(list, zip(*training, strict=True))))
 
 
@@ -92,7 +92,8 @@ def added(data, voices, seed, steps):
     pair, third = trained_together(data, voices[:2], seed), one_voice(data, voices[2], seed)
     begin = time.process_time()
     fitted = [(voices[0], pair), (voices[1], pair), (voices[2], third)]
-    separator = AudioSeparator.from_fitted(fitted, random_state=seed, separator__start__max_iter=steps)
+    settings = {"consistency": 0, "random_state": seed, "separator__start__max_iter": steps}
+    separator = AudioSeparator.from_fitted(fitted, **settings)
     return separator, time.process_time() - begin
 
 

@@ -207,7 +207,9 @@ def load_separator(number, example, folder):
     path = folder / f"pair{number:02d}_seed0.safetensors"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        save_model(AudioSeparator(random_state=0).fit(example.train_utterances, example.train_speakers), path)
+        save_model(
+            AudioSeparator(consistency=0, random_state=0).fit(example.train_utterances, example.train_speakers), path
+        )
     return load_model(path)
 
 
@@ -248,7 +250,7 @@ def nmf_rows(example, sources):
     """Return separators by the name of their row, plain and convolutive."""
     rows = {}
     for n_components in (20, 40):
-        plain = AudioSeparator(SupervisedSeparator(NMFSourceModel(n_components)), random_state=0)
+        plain = AudioSeparator(SupervisedSeparator(NMFSourceModel(n_components)), consistency=0, random_state=0)
         rows[f"NMF, {n_components} templates"] = plain.fit(example.train_utterances, example.train_speakers)
     for n_components, span, n_updates in (
         (40, 1, 50),
