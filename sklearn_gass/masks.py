@@ -63,7 +63,7 @@ def ratio_masks(estimates: ArrayLike, exponent: float = 2.0) -> NDArray[np.float
         # relative to the loudest source no power overflows, and at least one does not underflow
         weights = np.divide(magnitudes, peak, out=np.ones_like(magnitudes), where=peak > 0)
         weights **= float(exponent)
-    return weights / _sum_in_any_order(weights)
+    return weights / sum_in_any_order(weights)
 
 
 def ideal_ratio_masks(sources: ArrayLike, exponent: float = 2.0) -> NDArray[np.floating]:
@@ -152,7 +152,7 @@ def _check_estimates(estimates: ArrayLike) -> NDArray[np.floating]:
     return magnitudes
 
 
-def _sum_in_any_order(weights: NDArray[np.floating]) -> NDArray[np.floating]:
+def sum_in_any_order(weights: NDArray[np.floating]) -> NDArray[np.floating]:
     """Sum over sources so that rounding does not depend on their order, as it does otherwise from three on."""
     total: NDArray[np.floating] = (np.sort(weights, axis=0) if len(weights) > 2 else weights).sum(axis=0)
     return total

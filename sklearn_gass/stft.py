@@ -105,9 +105,19 @@ class STFT(BaseEstimator):
         # n_fft // 4 is 0 for the tiniest frames
         return max(self.n_fft // 4, 1) if self.hop_length is None else self.hop_length
 
-    @property
     def noise_power(self) -> float:
-        """Mean power of a bin for white noise of unit variance."""
+        """Return the mean power of a bin for white noise of unit variance: the energy of the window.
+
+        Returns
+        -------
+        power : float
+            Mean square of magnitudes.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or if window and hop leave samples uncovered.
+        """
         return float(np.square(self._checked_window()).sum())
 
     def n_frames(self, n_samples: int) -> int:
@@ -302,8 +312,8 @@ class STFT(BaseEstimator):
         Raises
         ------
         ValueError
-            If the shape does not fit `n_samples` or the parameters, if a parameter is out of range, or if window and
-            hop leave samples uncovered.
+            If the shape does not fit `n_samples` or the parameters, if values are no finite numbers, if a parameter is
+            out of range, or if window and hop leave samples uncovered.
 
         Examples
         --------
@@ -324,6 +334,8 @@ class STFT(BaseEstimator):
                 f"spectrum must have shape (..., {n_frames}, {self.n_bins}) for {n_samples} samples, "
                 f"got {values.shape}."
             )
+        if values.dtype.kind not in "iufc" or not np.isfinite(values).all():
+            raise ValueError("spectrum must hold finite numbers.")
         values = values.astype(np.result_type(values.dtype, np.complex64), copy=False)
         dtype, hop = values.real.dtype, self.hop_samples
         # NumPy 1 returns double precision for every spectrum

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator
 
 from sklearn_gass import STFT, AudioSeparator, NMFSourceModel, SupervisedSeparator
 from sklearn_gass.masks import ratio_masks
@@ -67,6 +68,19 @@ class TestFilter:
             gradient += variances / scale * (spectrum - SMALL.project(spectrum, n_samples))
             assert_allclose(gradient, 0, atol=1e-5)
 
+    def test_it_minimises_for_three_sources_under_their_sum(self, parts, monkeypatch):
+        """There the gradients of all sources are one, the multiplier of the condition."""
+        masks, powers, mixture, n_samples = parts
+        spectra = solved(parts, 0.3, 2000, monkeypatch)
+        variances = powers * (powers.sum(0) - powers) / powers.sum(0)
+        gradients = [
+            (spectrum - mask * mixture) / variance + (spectrum - SMALL.project(spectrum, n_samples)) / 0.3
+            for spectrum, mask, variance in zip(spectra, masks, variances, strict=True)
+        ]
+        sure = (variances > 1e-2).all(0)
+        assert_allclose(np.array(gradients)[1:, sure], np.array(gradients)[:-1, sure], atol=1e-3)
+        assert np.abs(gradients[0][sure]).max() > 1e-2
+
     def test_few_steps_do_most_of_it(self, parts, monkeypatch):
         exact = solved(parts, 2.0, 2000, monkeypatch)
         monkeypatch.undo()
@@ -88,12 +102,14 @@ class TestFilter:
         assert_allclose(spectra[0, 3:5], mixture[3:5])
         assert not spectra[1:, 3:5].any()
 
-    def test_two_sources_change_places(self, parts):
-        masks, powers, mixture, n_samples = parts
-        masks = ratio_masks(np.sqrt(powers[:2]))
-        (ahead,) = consistent_spectra([(masks, powers[:2], mixture)], SMALL, n_samples, 0.3)
-        (back,) = consistent_spectra([(masks[::-1], powers[1::-1], mixture)], SMALL, n_samples, 0.3)
-        assert_array_equal(back, ahead[::-1])
+    @pytest.mark.parametrize("order", [[1, 0], [2, 0, 1]])
+    def test_sources_change_places(self, order, parts):
+        _, powers, mixture, n_samples = parts
+        powers = powers[: len(order)]
+        masks = ratio_masks(np.sqrt(powers))
+        (ahead,) = consistent_spectra([(masks, powers, mixture)], SMALL, n_samples, 0.3)
+        (back,) = consistent_spectra([(masks[order], powers[order], mixture)], SMALL, n_samples, 0.3)
+        assert_array_equal(back, ahead[order])
 
     def test_channels_are_filtered_each(self, parts):
         masks, powers, mixture, n_samples = parts
@@ -155,6 +171,13 @@ class TestWaveforms:
         consistent, _ = separated(sources, STFT(), 20.0)
         assert np.abs(consistent[:, 7100:8900]).max() < 1e-9
 
+    def test_pauses_have_no_part_in_it(self, sources):
+        alone, _ = separated(sources, STFT(), 20.0)
+        padded, _ = separated(np.pad(sources, [(0, 0), (16384, 48000)]), STFT(), 20.0)
+        masked, _ = separated(sources, STFT(), 0.0)
+        change = np.square(padded[:, 18384:30384] - alone[:, 2000:14000]).sum()
+        assert change < 3e-3 * np.square(masked - alone)[:, 2000:14000].sum()
+
     def test_it_acts_at_separation(self, sources):
         audio = AudioSeparator(SupervisedSeparator(NMFSourceModel(5), random_state=0)).fit(sources, ["a", "b"])
         mixture = sources.sum(0)
@@ -163,7 +186,44 @@ class TestWaveforms:
         assert np.abs(consistent - masked).max() > 1e-3
         assert_array_equal(masked, AudioSeparator.from_fitted(audio.separator_, consistency=0).separate(mixture))
 
-    @pytest.mark.parametrize("consistency", [-1, "all", None])
+    @pytest.mark.parametrize("consistency", [-1, "all", None, 1e7, np.inf, np.nan])
     def test_other_values_are_refused(self, sources, consistency):
         with pytest.raises(ValueError, match="'consistency' parameter of AudioSeparator must be"):
             AudioSeparator(consistency=consistency).fit(sources, ["a", "b"])
+
+
+class Rest:
+    """A separator of frames of one's own: a voice a little louder than the mixture, and what is left."""
+
+    def separate(self, magnitudes):
+        return np.stack([1.01 * magnitudes, -0.01 * magnitudes])
+
+
+class Backwards(BaseEstimator):
+    """An estimator around a separator, which gives its sources in the other order."""
+
+    def __init__(self, separator=None):
+        self.separator = separator
+
+    def fit(self, X, y):
+        self.separator_ = self.separator.fit(X, y)
+        self.classes_ = self.separator_.classes_
+        return self
+
+    def separate(self, X):
+        return self.separator_.separate(X)[::-1]
+
+
+class TestSeparatorsOfOnesOwn:
+    def test_negative_estimates_do_no_harm(self, rng):
+        mixture = rng.standard_normal(4000)
+        pieces = separate_pieces(Rest(), STFT(), mixture, 16000, 2, consistency=20.0)
+        assert np.abs(np.concatenate(list(pieces), axis=1)).max() < 2 * np.abs(mixture).max()
+
+    def test_what_they_hold_is_not_asked_instead(self, rng):
+        waves = rng.standard_normal((2, 8000))
+        waves[0] = np.cumsum(waves[0] - waves[0].mean())
+        separator = SupervisedSeparator(NMFSourceModel(3), random_state=0)
+        plain = AudioSeparator(separator, consistency=0).fit(waves, ["a", "b"]).separate(waves.sum(0))
+        own = AudioSeparator(Backwards(separator), consistency=0).fit(waves, ["a", "b"]).separate(waves.sum(0))
+        assert_allclose(np.asarray(own), np.asarray(plain)[::-1], atol=1e-6)

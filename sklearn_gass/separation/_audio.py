@@ -65,9 +65,9 @@ class AudioSeparator(SeparatorOwner):
     sample_rate : int, default=16000
         Samples per second of all waveforms; kept for files and players.
     consistency : float, default=20.0
-        How strongly the spectra of the sources are drawn to spectra that waveforms have, where masks are not sure: the
-        weight of that in a consistent Wiener filter [1]_. It acts at separation. Separation gains most by values
-        between 10 and 50; 0 leaves sources as masked mixtures.
+        Weight of consistency in the Wiener filter [1]_ that follows the masks. The larger it is, the more neighbouring
+        frames decide where the models are not sure. Try 10 and 30 first. 0 leaves masked mixtures, which may be better
+        for weak models. It acts at separation.
     random_state : int, RandomState instance or None, default=None
         Seed given to a separator that has none of its own.
     verbose : int, default=0
@@ -108,9 +108,9 @@ class AudioSeparator(SeparatorOwner):
 
     _parameter_constraints: dict = {
         "separator": [HasMethods(["fit", "separate"]), None],
-        "stft": [HasMethods(["analyze", "analyze_blocks", "synthesize_blocks", "project"]), None],
+        "stft": [HasMethods(["analyze", "analyze_blocks", "synthesize_blocks", "project", "noise_power"]), None],
         "sample_rate": [Interval(Integral, 1, None, closed="left")],
-        "consistency": [Interval(Real, 0, None, closed="left")],
+        "consistency": [Interval(Real, 0, 1e6, closed="both")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -293,6 +293,8 @@ class AudioSeparator(SeparatorOwner):
         mixture, now = check_wave(mixture, name="mixture"), self._now()
         now._check_rate(sample_rate)
         if channels is not None:
+            if not np.size(channels) or np.ndim(channels[0]) != 1:
+                raise ValueError(f"channels must have shape (n_channels, {mixture.size}), got {np.shape(channels)}.")
             channels = np.stack([check_wave(channel, name="a channel") for channel in channels])
             if channels.shape[1] != mixture.size:
                 raise ValueError(f"channels must have shape (n_channels, {mixture.size}), got {channels.shape}.")

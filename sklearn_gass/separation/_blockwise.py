@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_gass._rumble import without_rumble
 from sklearn_gass.separation._consistency import Frames, consistent_spectra, with_neighbours
+from sklearn_gass.separation._owner import SeparatorOwner
 from sklearn_gass.separation._spread import RecordingSpread
 from sklearn_gass.stft import STFT, split_spectrum
 
@@ -87,6 +88,7 @@ def separate_pieces(
         for block in _blocks(whole):
             yield np.stack([block / n_sources] * n_sources)
         return
+    power = loud_power(audible, level)
     separator = found_best(separator)
     if hasattr(separator, "for_recordings"):
         separator = separator.for_recordings()
@@ -105,7 +107,7 @@ def separate_pieces(
         )
     if consistency:
         mixtures = ((masks, powers, magnitudes * phase) for masks, powers, magnitudes, phase in parts)
-        scale = n_sources * stft.noise_power / consistency
+        scale = min(power * stft.noise_power() / consistency, _LARGEST_SCALE)
         consistent = consistent_spectra(mixtures, stft, mixture.size, scale)
         spectra = (split_spectrum(spectrum) for spectrum in consistent)
     else:
@@ -118,7 +120,7 @@ def separate_pieces(
 
 def found_best(separator: Any) -> Any:
     """Return what separates: the separator that a search found best, or the separator itself."""
-    while hasattr(separator, "separator_"):
+    while isinstance(separator, SeparatorOwner):
         separator = separator.separator_
     return separator
 
@@ -172,7 +174,7 @@ def explain_recording(
             sources = separator.separate(magnitudes)
             silent = np.full_like(sources, 1 / len(sources))
             masks = np.divide(sources, magnitudes, out=silent, where=magnitudes > 0)
-            yield masks, sources * magnitudes, magnitudes, phase
+            yield masks, np.abs(sources) * magnitudes, magnitudes, phase
         return
     heard, has_background = None, getattr(separator, "has_background", False)
     reach = 0 if has_background else getattr(separator, "n_neighbours", 0)
@@ -208,9 +210,26 @@ def wave_level(wave: NDArray[np.floating]) -> float:
     return math.sqrt(math.fsum(map(np.sum, squares)) / wave.size)
 
 
+def loud_power(wave: NDArray[np.floating], level: float) -> float:
+    """Return the mean power, in units of a level, of those stretches of a wave that hold nearly all of its energy.
+
+    Pauses have no part in it, however long they are.
+    """
+    energies = []
+    for block in _blocks(wave):
+        squares = np.square(block / level, dtype=np.float64)
+        energies.append(np.add.reduceat(squares, np.arange(0, len(squares), _STRETCH)) / _STRETCH)
+    loudest = np.sort(np.concatenate(energies))[::-1]
+    share = loudest.cumsum() / loudest.sum()
+    return float(loudest[: int((share < _NEARLY_ALL).sum()) + 1].mean())
+
+
 def _blocks(wave: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
     return (wave[..., begin : begin + _BLOCK_VALUES] for begin in range(0, wave.shape[-1], _BLOCK_VALUES))
 
 
 _BACKGROUND_FRAMES = 2048
+_STRETCH = 1000  # samples whose energy is summed, of which _BLOCK_VALUES is a multiple
+_NEARLY_ALL = 0.999
+_LARGEST_SCALE = 1e30  # in single precision
 _BLOCK_VALUES = 550_000  # in frames of the default length at 16 kHz, a quarter of a minute

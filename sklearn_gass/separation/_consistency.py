@@ -2,12 +2,14 @@
 
 Masks treat each bin by itself. But frames overlap, so that a masked mixture is the spectrum of no waveform, and the way
 back to a waveform averages what its frames say. A better average trusts each bin as far as the models are sure of it.
-With a mixture x and power spectra p_k of the sources, a source of Gaussian bins has the mean ``w = p_k / sum(p) * x``
-and the variance ``v = p_k * (sum(p) - p_k) / sum(p)``. The filter returns the spectrum s that minimises
+With a mixture x and power spectra p_k of the sources, a source of Gaussian bins has the mean ``w = p_k / sum(p) * x``,
+which is its masked mixture, and the variance ``v = p_k * (sum(p) - p_k) / sum(p)``. The filter comes close to the
+spectra s that minimise the sum over the sources of
 
     sum(abs(s - w)**2 / v) + sum(abs(s - project(s))**2) / scale,
 
-where `project` returns the nearest spectrum of a waveform. Where models are sure, v is small, and s stays w; elsewhere,
+where `project` returns the nearest spectrum of a waveform, under the condition that the sources sum to the mixture. Of
+two sources, each has the same minimum by itself. Where models are sure, v is small, and s stays w; elsewhere,
 neighbouring frames decide. Loud estimates in a quiet bin mean that sources cancel each other there. Masks cannot undo
 that, and neighbours can.
 
@@ -26,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_gass.masks import sum_in_any_order
 from sklearn_gass.stft import STFT
 
 Frames = tuple[NDArray[Any], ...]
@@ -68,7 +71,7 @@ def consistent_spectra(
 
 def _variances(powers: NDArray[Any]) -> NDArray[Any]:
     """Return the variance of each source given the mixture."""
-    total = powers.sum(0)
+    total = sum_in_any_order(powers)
     rest = total - powers  # of two sources: the other one, without rounding that depends on their order
     if len(powers) == 2:
         rest = powers[::-1]
@@ -79,19 +82,19 @@ def _filtered(
     masked: NDArray[Any], variances: NDArray[Any], stft: STFT, n_samples: int, scale: float
 ) -> NDArray[np.complexfloating]:
     """Return the spectra of all sources, whose sum is that of the masked mixtures."""
-    trust = variances / (variances + scale)  # in the neighbours
+    trust = np.divide(variances, variances + scale, out=np.zeros_like(variances), where=variances > 0)  # in neighbours
     if len(masked) == 2:  # both have one variance, and what one gains the other one loses
-        middle, half = masked.sum(0) / 2, _solution(masked[0] / 2 - masked[1] / 2, trust[0], stft, n_samples)
+        middle, half = masked.sum(0) / 2, _solution(masked[0] / 2 - masked[1] / 2, trust[0], None, stft, n_samples)
         return np.stack([middle + half, middle - half])
-    spectra = _solution(masked, trust, stft, n_samples)
-    total = variances.sum(0)
-    shares = np.divide(variances, total, out=np.zeros_like(variances), where=total > 0)
-    spectra += shares * (masked - spectra).sum(0)
-    return spectra
+    total = sum_in_any_order(trust)
+    shares = np.divide(trust, total, out=np.zeros_like(trust), where=total > 0)
+    return _solution(masked, trust, shares, stft, n_samples)
 
 
-def _solution(masked: NDArray[Any], trust: NDArray[Any], stft: STFT, n_samples: int) -> NDArray[Any]:
-    """Return the spectra between masked mixtures and consistency."""
+def _solution(
+    masked: NDArray[Any], trust: NDArray[Any], shares: NDArray[Any] | None, stft: STFT, n_samples: int
+) -> NDArray[Any]:
+    """Return the spectra between masked mixtures and consistency; with shares, sources keep their sum."""
 
     def residual(spectra: NDArray[Any]) -> NDArray[Any]:
         change: NDArray[Any] = stft.project(spectra, n_samples)
@@ -99,6 +102,8 @@ def _solution(masked: NDArray[Any], trust: NDArray[Any], stft: STFT, n_samples: 
         change *= trust
         change += masked
         change -= spectra
+        if shares is not None:
+            change -= shares * sum_in_any_order(change)
         return change
 
     return chebyshev(residual, masked, (_LOWEST, 1.0), _N_STEPS)

@@ -102,7 +102,7 @@ class Page:
 
     def _connect(self) -> None:
         recordings = [*self._names, *self._files, *self._recorders]
-        alone = {"concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
+        alone: dict[str, Any] = {"concurrency_limit": 1, "api_visibility": "private", "show_progress": "hidden"}
         trained = [self._training_status, *self._state()]
         inputs = [self._kind, self._length, *recordings]
         # minimal progress shows the place in the queue
@@ -119,7 +119,7 @@ class Page:
         self._upload.upload(self._load, self._upload, [self._model_status, *self._state()], **_quick())
         self._model.input(self._choose, self._model, [self._model_status, *self._state()], **_quick())
         shown = [self._separation_status, self._results, self._sounds]
-        separation = {"concurrency_id": "separation", **alone}
+        separation: dict[str, Any] = {"concurrency_id": "separation", **alone}
         self._separate.click(self._read_and_separate, [self._mixtures, *self._sliders], shown, **separation)
         for slider in self._sliders:
             slider.release(self._separate_again, self._sliders, shown, **separation)
