@@ -64,9 +64,8 @@ def consistent_spectra(
         length = min((n_frames - 1) * hop, n_samples - first * hop)
         shape = (len(masks), *[1] * (mixture.ndim - 2), *mixture.shape[-2:])
         begin += own.stop - own.start
-        yield _filtered(masks.reshape(shape) * mixture, _variances(powers).reshape(shape), stft, length, scale)[
-            ..., own, :
-        ]
+        masked, variances = masks.reshape(shape) * mixture, _variances(powers).reshape(shape)
+        yield _filtered(masked, variances, stft, length, scale)[..., own, :]
 
 
 def _variances(powers: NDArray[Any]) -> NDArray[Any]:
