@@ -15,6 +15,7 @@ Separators are kept in ``models/``.
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 
 import numpy as np
@@ -84,24 +85,25 @@ def report_levels(made, tests):
 def report_two_known(data, made, tests):
     """Print what two known voices are separated to beside an unknown background, with and without a model of it."""
     print("\nTwo known voices and an unknown background, all equally loud; mean SI-SDR improvement of the voices in dB")
-    print("background: with a BackgroundModel; without; times as long as without")
+    print("background: with a BackgroundModel; the same with masks alone; without; times as long as without")
     rows = {kind: [] for kind in BACKGROUNDS}
     for pair, audio in made.items():
         models = [*((name, audio) for name in pair), ("unknown", BackgroundModel())]
         three = AudioSeparator.from_fitted(models, random_state=0)
+        masks_alone = copy.copy(three).set_params(consistency=0)
         for kind, found in rows.items():
             length = min(map(len, tests[pair]))
             sounds = [*(test[:length] for test in tests[pair]), background(data, pair[0], kind, length)]
             references = np.stack([sound / sound.std() for sound in sounds])
             mixture = references.sum(0).astype(np.float32)
             scores, seconds = [], []
-            for separator in (three, audio):
+            for separator in (three, masks_alone, audio):
                 begin = time.process_time()
                 sources = separator.separate(mixture)
                 seconds.append(time.process_time() - begin)
                 voices = np.stack([sources[name] for name in pair])
                 scores.append(improvements(references[:2], voices, mixture).mean())
-            found.append([*scores, seconds[0] / seconds[1]])
+            found.append([*scores, seconds[0] / seconds[2]])
     for kind, found in rows.items():
         print(f"{kind}:", *rounded(np.mean(found, axis=0)))
 
