@@ -285,8 +285,7 @@ class STFT(BaseEstimator):
         window = self._checked_window()
         _check_n_samples(n_samples)
         spectra = (self._checked_spectrum(np.asarray(magnitudes), np.asarray(phase)) for magnitudes, phase in blocks)
-        # NumPy 1 returns double precision for every spectrum
-        frames = (np.fft.irfft(spectrum, self.n_fft).astype(spectrum.real.dtype, copy=False) for spectrum in spectra)
+        frames = (_windowed_frames(spectrum, self.n_fft) for spectrum in spectra)
         n_frames = self.n_frames(int(n_samples))
         return overlap_add(frames, window, hop=self.hop_samples, n_frames=n_frames, n_samples=int(n_samples))
 
@@ -337,12 +336,10 @@ class STFT(BaseEstimator):
         if values.dtype.kind not in "iufc" or not np.isfinite(values).all():
             raise ValueError("spectrum must hold finite numbers.")
         values = values.astype(np.result_type(values.dtype, np.complex64), copy=False)
-        dtype, hop = values.real.dtype, self.hop_samples
-        # NumPy 1 returns double precision for every spectrum
-        frames = np.fft.irfft(values, self.n_fft).astype(dtype, copy=False)
+        frames, hop = _windowed_frames(values, self.n_fft), self.hop_samples
         wave = next(overlap_add([frames], window, hop=hop, n_frames=n_frames, n_samples=int(n_samples)))
         cut = cut_frames(wave, 0, n_frames, n_fft=self.n_fft, hop=hop)
-        return np.fft.rfft(cut * window.astype(dtype)).astype(values.dtype, copy=False)
+        return np.fft.rfft(cut * window.astype(wave.dtype)).astype(values.dtype, copy=False)
 
     def _checked_spectrum(
         self, magnitudes: NDArray[np.floating], phase: NDArray[np.complexfloating]
@@ -388,6 +385,11 @@ def _analyze_frames(
 ) -> tuple[NDArray[np.floating], NDArray[np.complexfloating]]:
     """Return magnitudes and phase of frames, transformed in double precision and rounded to theirs."""
     return split_spectrum(np.fft.rfft(frames * window).astype(np.result_type(frames, np.complex64), copy=False))
+
+
+def _windowed_frames(spectrum: NDArray[np.complexfloating], n_fft: int) -> NDArray[np.floating]:
+    """Return the samples of frames; NumPy 1 returns double precision for every spectrum."""
+    return np.fft.irfft(spectrum, n_fft).astype(spectrum.real.dtype, copy=False)
 
 
 def split_spectrum(

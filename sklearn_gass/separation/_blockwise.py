@@ -88,7 +88,8 @@ def separate_pieces(
         for block in _blocks(whole):
             yield np.stack([block / n_sources] * n_sources)
         return
-    power = loud_power(audible, level)
+    # the variance at which a bin and its neighbours count the same; 0 for no filter
+    scale = min(loud_power(audible, level) * stft.noise_power() / consistency, _LARGEST_SCALE) if consistency else 0.0
     separator = found_best(separator)
     if hasattr(separator, "for_recordings"):
         separator = separator.for_recordings()
@@ -105,9 +106,8 @@ def separate_pieces(
             (masks, powers, *map(np.stack, zip(*several, strict=True)))
             for (masks, powers, *_), several in zip(explained, blocks, strict=True)
         )
-    if consistency:
+    if scale:
         mixtures = ((masks, powers, magnitudes * phase) for masks, powers, magnitudes, phase in parts)
-        scale = min(power * stft.noise_power() / consistency, _LARGEST_SCALE)
         consistent = consistent_spectra(mixtures, stft, mixture.size, scale)
         spectra = (split_spectrum(spectrum) for spectrum in consistent)
     else:
@@ -186,16 +186,16 @@ def explain_recording(
             explanation = separator._explain(magnitudes, heard, spread.sampler)
             spread.add(explanation.spread, own)
         heard = explanation.background
-        powers = _at_most(2, np.square(explanation.estimates[:, own]), np.square(magnitudes[own]))
+        powers = _plausible(np.square(explanation.estimates[:, own]), np.square(magnitudes[own]))
         yield explanation.masks()[:, own], powers, magnitudes[own], phase[own]
 
 
-def _at_most(ratio: float, powers: NDArray[np.floating], mixed: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return powers of the sources, lowered in frames where they exceed those of the mixture by more than a ratio.
+def _plausible(powers: NDArray[np.floating], mixed: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return powers of the sources, lowered in frames where they are more than twice that of the mixture.
 
     Where the mixture pauses, sources do, too: no two sounds cancel each other in all bins.
     """
-    most, total = ratio * mixed.sum(-1, keepdims=True), powers.sum((0, -1))[:, np.newaxis]
+    most, total = 2 * mixed.sum(-1, keepdims=True), powers.sum((0, -1))[:, np.newaxis]
     limited: NDArray[np.floating] = powers * np.divide(most, total, out=np.ones_like(total), where=total > most)
     return limited
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_gass.separation import AudioSeparator, Explanation, Separation
-from sklearn_gass.separation._blockwise import separate_pieces
+from sklearn_gass.separation._blockwise import found_best, separate_pieces
 
 
 class Settings(NamedTuple):
@@ -51,10 +51,7 @@ class Tuner:
 
     def __init__(self, audio: AudioSeparator):
         self.given, self.audio = audio, audio._now()
-        separator = self.audio.separator_
-        while hasattr(separator, "separator_"):  # a search holds the separator that it found best
-            separator = separator.separator_
-        self._separator = separator.for_recordings()
+        self._separator = found_best(self.audio.separator_).for_recordings()
         self._found: dict[str, tuple[tuple[float, float], Explanation]] = {}
         self.n_searches = 0
 
