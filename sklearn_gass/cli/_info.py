@@ -26,6 +26,7 @@ def _facts(description: dict[str, Any]) -> dict[str, str]:
     if description["sample_rate"] is not None:
         facts["sample rate"] = f"{description['sample_rate']} Hz"
         facts["frames"] = f"{description['n_fft']} samples, {description['n_bins']} bins"
+        facts["consistency"] = f"{description['consistency']:g}"
     else:
         facts["frames"] = f"{description['n_bins']} bins"
     versions = ", ".join(f"{library} {version}" for library, version in description["versions"].items())

@@ -27,6 +27,7 @@ def load_separator(
     device: str | None = None,
     critic_weight: float | None = None,
     mask_exponent: float | None = None,
+    consistency: float | None = None,
 ) -> Trained:
     """Load what separates sound; parameters that are None stay what they are in the file."""
     description = describe(path)
@@ -39,12 +40,17 @@ def load_separator(
     with stated():
         separator = load_model(path, device=device)
         # a search ignores values that it was made with; the separator that it found does not
-        inner = separator
+        audio = inner = separator
         while hasattr(inner, "separator_"):
+            audio = inner if isinstance(inner, AudioSeparator) else audio
             inner = inner.separator_
-        changes = {"critic_weight": critic_weight, "mask_exponent": mask_exponent}
-        inner.set_params(**{name: value for name, value in changes.items() if value is not None})
+        _change(inner, critic_weight=critic_weight, mask_exponent=mask_exponent)
+        _change(audio, consistency=consistency)
     return Trained(separator, description["sample_rate"], f"Model: {path.name}. {describe_sources(description)}")
+
+
+def _change(separator: Any, **params: float | None) -> None:
+    separator.set_params(**{name: value for name, value in params.items() if value is not None})
 
 
 def load_base(path: Path) -> AudioSeparator:

@@ -95,6 +95,12 @@ def add_separate(parser: argparse.ArgumentParser) -> None:
         type=_EXPONENT,
         help="power of the estimates in the masks (default: the separator's)",
     )
+    parser.add_argument(
+        "--consistency",
+        metavar="C",
+        type=_WEIGHT,
+        help="weight of consistency in the filter that follows the masks, 0 for masks alone (default: the separator's)",
+    )
     parser.add_argument("--format", choices=["wav", "flac", "ogg"], default="wav", help="default: %(default)s")
     parser.add_argument(
         "--stereo", action="store_true", help="keep all channels: each is separated by what the average of them needs"

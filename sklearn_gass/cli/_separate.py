@@ -28,8 +28,8 @@ def run(args: argparse.Namespace, console: Console) -> None:
 def _separate_with_file(args: argparse.Namespace, console: Console) -> None:
     """Separate files, and those in folders, by what the first file holds."""
     model, *paths = args.mixtures
-    weights = {"critic_weight": args.critic_weight, "mask_exponent": args.mask_exponent}
-    trained = load_separator(model, device=args.device, **weights)
+    acting = {name: getattr(args, name) for name in ("critic_weight", "mask_exponent", "consistency")}
+    trained = load_separator(model, device=args.device, **acting)
     mixtures = find_mixtures(paths, args.output)
     names = [f"{label}.{args.format}" for label in trained.labels]
     check_inputs_stay(mixtures.folders.values(), names, mixtures.folders)
@@ -105,6 +105,7 @@ def _plan(args: argparse.Namespace, labels: list[str], console: Console) -> Plan
     settings = {
         "critic_weight": args.critic_weight,
         "mask_exponent": args.mask_exponent,
+        "consistency": args.consistency,
         "source_model__n_components": args.n_components,
     }
     chosen = {name: value for name, value in settings.items() if value is not None}

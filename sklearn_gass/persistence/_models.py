@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._container import FORMAT, read_arrays, read_content, write
 from sklearn_gass.networks import check_device
-from sklearn_gass.persistence._classes import ESTIMATORS, TOP, has_fit
+from sklearn_gass.persistence._classes import ESTIMATORS, LATER, TOP, has_fit
 from sklearn_gass.persistence._decoding import Decoder
 from sklearn_gass.persistence._encoding import Encoder
 from sklearn_gass.separation import AudioSeparator
@@ -157,8 +157,8 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     description : dict
         ``class``; ``sources``, a dict for each with ``label`` (``None`` for a source model alone), ``model`` (its
         class), ``n_frames`` and ``seconds`` of training sound, each ``None`` if not known; ``n_bins``;
-        ``sample_rate`` and ``n_fft``, ``None`` unless it separates waveforms; ``size`` of the file in bytes;
-        ``format``; ``versions`` of the libraries that wrote it; ``card``.
+        ``sample_rate``, ``n_fft`` and ``consistency``, ``None`` unless it separates waveforms; ``size`` of the file in
+        bytes; ``format``; ``versions`` of the libraries that wrote it; ``card``.
 
     Raises
     ------
@@ -174,8 +174,10 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     with _reading(path):
         content = _read(path)
+        summary = content["summary"]
+        older = {"consistency": None if summary.get("sample_rate") is None else LATER["consistency"]}
         about = {"size": path.stat().st_size, "format": FORMAT}
-        return {**content["summary"], **about, "versions": content["versions"], "card": content["card"]}
+        return {**older, **summary, **about, "versions": content["versions"], "card": content["card"]}
 
 
 @contextmanager
@@ -218,6 +220,7 @@ def _summary(estimator: Any) -> dict[str, Any]:
         "n_bins": unfrozen(inner).n_features_in_,
         "sample_rate": int(audio.sample_rate) if audio else None,
         "n_fft": int(audio.stft_.n_fft) if audio else None,
+        "consistency": float(audio.consistency) if audio else None,
     }
 
 

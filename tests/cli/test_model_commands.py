@@ -25,7 +25,8 @@ def test_info_tells_what_is_in_a_file(model, capsys):
     assert main(["info", model]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    for words in ("AudioSeparator", "8000 Hz", "NMFSourceModel", "licence: CC0", "scikit-learn", "bytes"):
+    facts = ("AudioSeparator", "8000 Hz", "NMFSourceModel", "licence: CC0", "scikit-learn", "bytes", "consistency   20")
+    for words in facts:
         assert words in out
     assert [line.split()[0] for line in out.splitlines() if "NMFSourceModel" in line] == ["high", "low"]
 

@@ -54,7 +54,8 @@ def test_separate_depends_on_the_seed_and_on_options_only(files, quick_picture):
 
     first = separate()
     np.testing.assert_array_equal(separate(), first)
-    for options in (("--seed", "1"), ("--mask-exponent", "1"), ("--mask-exponent", "inf"), ("--n-components", "5")):
+    others = ["--seed=1", "--mask-exponent=1", "--mask-exponent=inf", "--consistency=0", "--n-components=5"]
+    for options in zip(others):
         assert np.any(separate(*options) != first), options
 
 

@@ -53,6 +53,7 @@ def test_parameters_of_all_parts_can_be_set(files):
         "critic": "source",
         "start__max_iter": "3",
         "mask_exponent": "inf",
+        "consistency": "5",
         "critic_weight": "0.5",
         "beta_loss": "kullback-leibler",
         "stft__n_fft": "128",
@@ -65,7 +66,7 @@ def test_parameters_of_all_parts_can_be_set(files):
     assert separator.source_model.hidden_layer_sizes == (8,)
     assert (separator.start.max_iter, separator.critic, separator.mask_exponent) == (3, "source", np.inf)
     assert (separator.critic_weight, separator.beta_loss) == (0.5, "kullback-leibler")
-    assert (audio.stft_.n_fft, audio.stft_.hop_length) == (128, None)
+    assert (audio.stft_.n_fft, audio.stft_.hop_length, audio.consistency) == (128, None, 5)
 
 
 def test_a_preset_sets_the_length_of_training_unless_that_is_set(files):

@@ -266,6 +266,9 @@ def test_parameters_act_whatever_is_around_the_separator(files, voices, trained)
             argv = ["separate", f"{number}.safetensors", "mix.wav", "--mask-exponent", exponent, "--no-report"]
             assert main([*argv, "-o", f"{number}/{exponent}"]) == 0
         assert np.any(separated(f"{number}/2/mix")[0] != separated(f"{number}/inf/mix")[0])
+        argv = ["separate", f"{number}.safetensors", "mix.wav", "--consistency", "0", "--no-report"]
+        assert main([*argv, "--mask-exponent", "2", "-o", f"{number}/masks"]) == 0
+        assert np.any(separated(f"{number}/2/mix")[0] != separated(f"{number}/masks/mix")[0])
         direct = load_model(f"{number}.safetensors")
         inner = direct
         while hasattr(inner, "separator_"):
