@@ -164,6 +164,28 @@ def test_published_tables_are_those_of_the_published_cells(report, tmp_path, mon
     assert report.make_readme_body(main_rows, most) in readme
 
 
+def test_published_curve_is_that_of_the_published_cells(report):
+    curve = importlib.import_module("time_curve")
+    page = (report.ROOT / "docs" / "time_curve.md").read_text(encoding="utf-8")
+    assert curve.make_page(curve.load()) == page
+
+
+def test_methods_are_compared_at_equal_times(report):
+    curve = importlib.import_module("time_curve")
+    cells = {
+        (method, scale, pair, 0): {"fit_seconds": 20 * (i + 1) ** 2 * (1 + pair), "sdr": 10 + i + pair}
+        for method in curve.METHODS
+        for i, scale in enumerate(curve.scales(method))
+        for pair in (0, 1)
+    }
+    # pair 0 has 11 dB after 80 s; pair 1 has 11 dB after 40 s and 12 dB after 160, so 11.5 after the root of both
+    np.testing.assert_allclose(curve.at(cells, "VAE", 80), [11, 11.5])
+    assert curve.at(cells, "VAE", 30) is None, "pair 1 has no shorter training"
+    assert curve.at(cells, "VAE", 1e4) is None
+    assert curve.comparison(cells)[2].endswith("|  |")
+    assert curve.comparison(cells)[4].endswith("| 0.00 [0.00, 0.00] |")
+
+
 def test_readme_table_names_the_best_generative_model(report):
     scores = {"sir": 8.0, "sar": 9.0, "fit_seconds": 1.0, "separate_seconds": 0.1}
     sdr = {"mixture": 0.0, "VAE": 5.0, "GAN": 6.0, "ideal ratio mask": 14.0}

@@ -1,10 +1,11 @@
 """Measure how separation improves with training time, for our models and for networks that one might take instead.
 
 Run ``python benchmarks/paper/time_curve.py``, for five pairs of speakers and one seed; every cell is kept in
-``time_curve.json`` and not computed again, so that the run can be interrupted. ``--report`` draws what is there to
-``docs/time_curve.svg`` and writes ``docs/time_curve.md``. Settings are the same for all pairs. Training is made longer
-by more steps of every part: source models, start and critics, or the mask network. A test mixture is scored by BSS eval
-as ``run.py`` does; seconds are CPU seconds of one thread for all training, from recordings to the fitted separator.
+``time_curve.json`` and not computed again unless its settings change, so that the run can be interrupted. ``--report``
+draws what is there to ``docs/time_curve.svg`` and writes ``docs/time_curve.md``. Settings are the same for all pairs.
+Training is made longer by more steps of every part: source models, start and critics, or the mask network. A test
+mixture is scored by BSS eval as ``run.py`` does. Seconds are CPU seconds of one thread for all training, from
+recordings to the fitted separator.
 """
 
 from __future__ import annotations
@@ -12,13 +13,20 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
+import joblib
+import matplotlib
 import numpy as np
 import torch
+from matplotlib.figure import Figure
+from methods import LATEST_REVISION
 from reference import RECIPES, mask_network
+from report import seconds as rounded
+from report import signed
 from run import score
+from scipy.stats import t
 
 from sklearn_gass import (
     AudioSeparator,
@@ -36,6 +44,10 @@ RESULTS, DOCS = HERE / "time_curve.json", HERE.parent.parent / "docs"
 PAIRS = (0, 6, 12, 18, 24)
 SCALES = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Lengths of training: 1 are the defaults of our models, and 1,000 steps of the mask networks."""
+LONGEST = {"mask network, one frame": 4.8}
+"""One more length of methods whose steps take less time."""
+TIMES = (30, 60, 120, 240)
+"""CPU seconds at which methods are compared."""
 
 
 def neural(model):
@@ -64,6 +76,20 @@ OURS = {
 METHODS = [*OURS, *RECIPES]
 
 
+def settings(method, scale):
+    """Return a hash of all that decides a cell."""
+    if method in RECIPES:
+        described = astuple(replace(RECIPES[method], n_steps=steps(1000, scale)))
+    else:
+        described = sorted((name, repr(value)) for name, value in OURS[method](scale).get_params().items())
+    return joblib.hash([LATEST_REVISION, described])
+
+
+def scales(method):
+    """Return the lengths of training of a method."""
+    return (*SCALES, LONGEST[method]) if method in LONGEST else SCALES
+
+
 def run_cell(method, scale, example, seed):
     """Train a method on a pair; return its scores and what training took."""
     start = time.process_time()
@@ -82,9 +108,10 @@ def run_cell(method, scale, example, seed):
 
 
 def load():
-    """Return the cells that are there, by method, scale, pair and seed."""
+    """Return the cells with today's settings, by method, scale, pair and seed."""
     cells = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
-    return {(cell["method"], cell["scale"], cell["pair"], cell["seed"]): cell for cell in cells}
+    keyed = {(cell["method"], cell["scale"], cell["pair"], cell["seed"]): cell for cell in cells}
+    return {key: cell for key, cell in keyed.items() if cell["settings"] == settings(*key[:2])}
 
 
 def save(cells):
@@ -97,38 +124,113 @@ def save(cells):
 def points(cells, method):
     """Return mean seconds, SDR of each pair (mean over seeds), and number of seeds of a method at each scale."""
     found = []
-    for scale in SCALES:
+    for scale in scales(method):
         own = {key[2:]: cell for key, cell in cells.items() if key[:2] == (method, scale)}
-        pairs = sorted({pair for pair, _ in own})
         if own:
-            sdr = [np.mean([cell["sdr"] for (pair, _), cell in own.items() if pair == wanted]) for wanted in pairs]
             seconds = np.mean([cell["fit_seconds"] for cell in own.values()])
-            found.append((seconds, np.array(sdr), len({seed for _, seed in own})))
+            found.append((seconds, by_pair({key: cell["sdr"] for key, cell in own.items()}), len({s for _, s in own})))
     return found
 
 
-def report(cells):
-    """Write the table and the figure."""
-    from matplotlib.figure import Figure
+def by_pair(values):
+    """Return means over seeds, in the order of the pairs."""
+    pairs = sorted({pair for pair, _ in values})
+    return np.array([np.mean([value for (pair, _), value in values.items() if pair == wanted]) for wanted in pairs])
 
+
+def at(cells, method, seconds):
+    """Return the SDR of each pair after so many seconds, or None unless all pairs have shorter and longer trainings."""
+    values = {}
+    for run in sorted({key[2:] for key in cells if key[0] == method}):
+        own = sorted((cell["fit_seconds"], cell["sdr"]) for key, cell in cells.items() if key == (method, key[1], *run))
+        times, sdr = np.array(own).T
+        if not times[0] <= seconds <= times[-1]:
+            return None
+        values[run] = np.interp(np.log(seconds), np.log(times), sdr)
+    return by_pair(values) if values else None
+
+
+def comparison(cells):
+    """Return the lines of a table that compares the VAE with the better mask network at equal seconds."""
+    lines = [f"| CPU s | VAE | {' | '.join(RECIPES)} | VAE above the better of them [95 %] |", "|---" * 5 + "|"]
+    for seconds in TIMES:
+        ours, *networks = (at(cells, method, seconds) for method in ("VAE", *RECIPES))
+        known = [values for values in networks if values is not None]
+        gain = ""
+        if ours is not None and known:
+            gain = with_interval(ours - max(known, key=np.mean))
+        means = ["" if values is None else f"{values.mean():.2f}" for values in (ours, *networks)]
+        lines.append(f"| {seconds} | {' | '.join(means)} | {gain} |")
+    return lines
+
+
+def with_interval(gains):
+    """Return the mean over pairs, which share no speaker, and its interval by Student's t."""
+    reach = t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
+    return f"{signed(gains.mean())} [{signed(gains.mean() - reach)}, {signed(gains.mean() + reach)}]"
+
+
+def table(cells):
+    """Return the lines of the table of all points."""
     lines = ["| method | CPU s of training | SDR | lowest pair | pairs | seeds |", "|---" * 6 + "|"]
+    for method in METHODS:
+        lines += [
+            f"| {method} | {rounded(seconds)} | {sdr.mean():.2f} | {sdr.min():.2f} | {len(sdr)} | {n_seeds} |"
+            for seconds, sdr, n_seeds in points(cells, method)
+        ]
+    return lines
+
+
+def draw(cells, path):
+    """Write the figure."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    for method, marker in zip(METHODS, "svo^D", strict=True):
+    for method, line in zip(METHODS, LINES, strict=True):
         curve = points(cells, method)
-        lines += [
-            f"| {method} | {seconds:.0f} | {sdr.mean():.2f} | {sdr.min():.2f} | {len(sdr)} | {n_seeds} |"
-            for seconds, sdr, n_seeds in curve
-        ]
-        if curve:
-            axes.plot([c[0] for c in curve], [c[1].mean() for c in curve], marker=marker, label=method)
+        axes.plot([seconds for seconds, *_ in curve], [sdr.mean() for _, sdr, _ in curve], line, label=method)
     axes.set(xscale="log", xlabel="CPU seconds of training", ylabel="SDR in dB, mean over pairs")
     ticks = [1, 3, 10, 30, 100, 300]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", frameon=False)
-    figure.savefig(DOCS / "time_curve.svg", metadata={"Date": None})
-    (DOCS / "time_curve.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    axes.legend(frameon=False)
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None})
+
+
+LINES = ("s:", "o-", "^-", "D--", "v--")
+"""Mark and dashes of each method."""
+
+
+def make_page(cells):
+    """Return the page as Markdown."""
+    compared, listed = ("\n".join(lines(cells)) for lines in (comparison, table))
+    return f"""# Quality against training time
+
+How much better does separation become if you train longer, and what would a mask network do in the same time? Scores
+are SDR in dB by BSS eval, as means over five pairs of speakers of the TIMIT sample, no speaker in two of them.
+`python benchmarks/paper/time_curve.py` trained everything (`--seeds` says with which seeds), and
+`python benchmarks/paper/time_curve.py --report` wrote this page.
+
+![SDR over the CPU seconds of training, by method](time_curve.svg)
+
+Longer training means more steps of every part: source models, start and critics, or the mask network. No other setting
+changes, and all pairs have the same. The mask networks are those of [the paper's table](paper_table.md). They learn
+from the same recordings, and the same consistent Wiener filter follows their masks. Seconds are CPU seconds of one
+thread for both speakers, from the recordings to the fitted separator. Two trainings ran at a time on two cores.
+
+## At equal times
+
+Scores between two lengths of training are interpolated, linear in the logarithm of the seconds. The interval is that of
+Student's t over the pairs.
+
+{compared}
+
+## All lengths
+
+Seconds are means over the pairs.
+
+{listed}
+"""
 
 
 def main():
@@ -137,11 +239,13 @@ def main():
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, metavar="NAME", help=str(METHODS))
     parser.add_argument("--pairs", type=int, nargs="+", default=PAIRS, help=f"numbers of pairs (default: {PAIRS})")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds (default: 0)")
-    parser.add_argument("--scales", type=float, nargs="+", choices=SCALES, default=SCALES, help="lengths of training")
+    parser.add_argument("--scales", type=float, nargs="+", help="lengths of training (default: all)")
     parser.add_argument("--report", action="store_true", help="write table and figure of what is there")
     options = parser.parse_args()
     if options.report:
-        report(load())
+        cells = load()
+        draw(cells, DOCS / "time_curve.svg")
+        (DOCS / "time_curve.md").write_text(make_page(cells), encoding="utf-8")
         return
     torch.set_num_threads(1)
     data = fetch_timit_sample()
@@ -150,13 +254,13 @@ def main():
         for number in options.pairs:
             example = make_pair(data, pairs[number])
             for method in options.methods:
-                for scale in options.scales:
+                for scale in options.scales or scales(method):
                     key = method, scale, number, seed
                     if key in load():
                         continue
                     scores = run_cell(method, scale, example, seed)
                     cell = dict(zip(("method", "scale", "pair", "seed"), key, strict=True)) | scores
-                    save(load() | {key: cell})
+                    save(load() | {key: cell | {"settings": settings(method, scale)}})
                     print(
                         f"{method} at {scale:g}, pair {number}: {cell['sdr']:.2f} dB, {cell['fit_seconds']:.0f} s",
                         flush=True,
