@@ -23,7 +23,7 @@ from sklearn_gass.critics import MixtureCritic
 from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator
 from sklearn_gass.separation._blockwise import clean_frames
-from sklearn_gass.separation._fitting import unfrozen
+from sklearn_gass.separation._fitting import unfrozen, with_inner
 from sklearn_gass.source_models import VAESourceModel
 from sklearn_gass.starts import MixtureStart
 from sklearn_gass.stft import STFT
@@ -168,8 +168,7 @@ def parts_of_base(base: Any) -> dict[str, Any]:
         If its first source model has no weights to begin at, as that of an NMF.
     """
     check_is_fitted(base)
-    while hasattr(base, "separator_"):
-        base = base.separator_
+    base = with_inner(base)[-1]
     fitted = {"source_model": unfrozen(base.source_models_[0]), "start": base.start_, "critic": base.critic_}
     if not isinstance(fitted["source_model"], BeginsAtBase):
         raise ValueError(f"A {type(fitted['source_model']).__name__} cannot be a base: it has no networks.")

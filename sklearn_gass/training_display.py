@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_gass.critics import MixtureCritic
 from sklearn_gass.display._axes import display_axes
 from sklearn_gass.search_display._axes import MARKERS
+from sklearn_gass.separation._fitting import unfrozen, with_inner
 from sklearn_gass.source_models import WGANSourceModel
 
 __all__ = ["TrainingDisplay"]
@@ -141,9 +142,7 @@ class TrainingDisplay:
 
 def _parts(estimator: Any) -> dict[str, Any]:
     """Return what was trained, by name, the parts of separators inside others included."""
-    while hasattr(estimator, "separator_"):
-        estimator = estimator.separator_
-    estimator = getattr(estimator, "estimator", estimator)  # inside FrozenEstimator
+    estimator = unfrozen(with_inner(estimator)[-1])
     if not hasattr(estimator, "source_models_"):
         return {type(estimator).__name__: estimator}
     models = zip(estimator.classes_, estimator.source_models_, strict=True)

@@ -11,6 +11,7 @@ from sklearn_gass.cli._console import CommandError, stated
 from sklearn_gass.cli._models import MODELS
 from sklearn_gass.cli._outputs import check_file_names
 from sklearn_gass.cli._sources import Trained
+from sklearn_gass.separation._fitting import with_inner
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -40,12 +41,9 @@ def load_separator(
     with stated():
         separator = load_model(path, device=device)
         # a search ignores values that it was made with; the separator that it found does not
-        audio = inner = separator
-        while hasattr(inner, "separator_"):
-            audio = inner if isinstance(inner, AudioSeparator) else audio
-            inner = inner.separator_
+        *outer, inner = with_inner(separator)
         _change(inner, critic_weight=critic_weight, mask_exponent=mask_exponent)
-        _change(audio, consistency=consistency)
+        _change(next(x for x in outer if isinstance(x, AudioSeparator)), consistency=consistency)
     return Trained(separator, description["sample_rate"], f"Model: {path.name}. {describe_sources(description)}")
 
 

@@ -21,7 +21,7 @@ from sklearn_gass.persistence._classes import ESTIMATORS, LATER, TOP, has_fit
 from sklearn_gass.persistence._decoding import Decoder
 from sklearn_gass.persistence._encoding import Encoder
 from sklearn_gass.separation import AudioSeparator
-from sklearn_gass.separation._fitting import unfrozen
+from sklearn_gass.separation._fitting import unfrozen, with_inner
 from sklearn_gass.source_models._base import N_KEPT
 
 
@@ -207,10 +207,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _summary(estimator: Any) -> dict[str, Any]:
     """Return what can be said of a fitted estimator without its arrays."""
-    inner, audio = estimator, None
-    while hasattr(inner, "separator_"):
-        audio = inner if isinstance(inner, AudioSeparator) else audio
-        inner = inner.separator_
+    *outer, inner = with_inner(estimator)
+    audio = next((separator for separator in outer if isinstance(separator, AudioSeparator)), None)
     models = getattr(inner, "source_models_", [inner])
     labels = inner.classes_.tolist() if hasattr(inner, "classes_") else [None]
     hop = audio.stft_.hop_samples / audio.sample_rate if audio else None

@@ -23,6 +23,14 @@ def unfrozen(model: Any) -> Any:
     return model.estimator if isinstance(model, FrozenEstimator) else model
 
 
+def with_inner(estimator: Any) -> list[Any]:
+    """Return a fitted estimator and the separators inside it, from the outermost to the innermost."""
+    found = [estimator]
+    while hasattr(found[-1], "separator_"):
+        found.append(found[-1].separator_)
+    return found
+
+
 def fit_within(task: Task, part: Part, fit: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function that fits a part, which tells its progress and keeps its state where it belongs."""
     with task, part:

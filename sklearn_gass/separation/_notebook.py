@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from sklearn_gass.separation._fitting import unfrozen
+from sklearn_gass.separation._fitting import unfrozen, with_inner
 
 
 class ShowsItsParts:
@@ -23,8 +23,7 @@ class ShowsItsParts:
 
 def parts_html(separator: Any) -> str:
     """Return a table of the source models, the start and the critic of a separator; nothing before `fit`."""
-    while hasattr(separator, "separator_"):
-        separator = separator.separator_
+    separator = with_inner(separator)[-1]
     if not hasattr(separator, "source_models_"):
         return ""
     models = zip(separator.classes_, map(unfrozen, separator.source_models_), strict=True)

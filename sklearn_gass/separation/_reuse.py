@@ -8,7 +8,7 @@ import joblib
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._bases import BeginsAtBase, begun_at
-from sklearn_gass.separation._fitting import fingerprint
+from sklearn_gass.separation._fitting import fingerprint, with_inner
 
 SHORT: dict[str, dict[str, Any]] = {"start": {"max_iter": 1000}, "critic": {"max_iter": 100}}
 """Parameters of start and critic that begin at those of a separator that sources are taken out of."""
@@ -40,8 +40,7 @@ def take_sources(items: list[Any]) -> tuple[list[Any], dict[str, Any]]:
         if _holds(item, "separate"):
             label, owner = item
             check_is_fitted(owner)
-            while hasattr(owner, "separator_"):
-                owner = owner.separator_
+            owner = with_inner(owner)[-1]
             labels = list(map(str, owner.classes_))
             if label not in labels:
                 raise ValueError(f"The separator for {label!r} has no such source; it has {labels}.")
