@@ -146,7 +146,7 @@ def _parts(estimator: Any) -> dict[str, Any]:
     if not hasattr(estimator, "source_models_"):
         return {type(estimator).__name__: estimator}
     models = zip(estimator.classes_, estimator.source_models_, strict=True)
-    parts = {f"source {label}": getattr(model, "estimator", model) for label, model in models}
+    parts = {f"source {label}": unfrozen(model) for label, model in models}
     return {**parts, "start": estimator.start_, "critic": estimator.critic_}
 
 

@@ -179,11 +179,20 @@ def test_methods_are_compared_at_equal_times(report):
         for pair in (0, 1)
     }
     # pair 0 has 11 dB after 80 s; pair 1 has 11 dB after 40 s and 12 dB after 160, so 11.5 after the root of both
-    np.testing.assert_allclose(curve.at(cells, "VAE", 80), [11, 11.5])
-    assert curve.at(cells, "VAE", 30) is None, "pair 1 has no shorter training"
-    assert curve.at(cells, "VAE", 1e4) is None
+    found = curve.sdr_after(cells, "VAE", 80)
+    np.testing.assert_allclose([found[0], found[1]], [11, 11.5])
+    assert not curve.sdr_after(cells, "VAE", 30), "pair 1 has no shorter training"
+    assert not curve.sdr_after(cells, "VAE", 1e4)
     assert curve.comparison(cells)[2].endswith("|  |")
     assert curve.comparison(cells)[4].endswith("| 0.00 [0.00, 0.00] |")
+
+
+def test_points_of_a_curve_have_the_same_pairs(report):
+    curve = importlib.import_module("time_curve")
+    cell = {"fit_seconds": 10.0, "sdr": 10.0}
+    cells = {("VAE", 0.2, pair, 0): cell for pair in (0, 6)} | {("VAE", 0.4, 0, 0): cell, ("VAE", 0.2, 0, 1): cell}
+    ((seconds, sdr, n_seeds),) = curve.points(cells, "VAE")
+    assert (seconds, sdr, n_seeds) == (10.0, {0: 10.0, 6: 10.0}, 1)
 
 
 def test_readme_table_names_the_best_generative_model(report):

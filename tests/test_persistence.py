@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from sklearn_gass import (
     save_model,
 )
 from sklearn_gass.persistence._encoding import Encoder
+from sklearn_gass.separation._fitting import of_waveforms
 
 BENCHMARK = Path(__file__).parent.parent / "benchmarks" / "robustness" / "model_files.py"
 CHECK_IN_ANOTHER_PROCESS = """
@@ -321,6 +323,16 @@ class TestCards:
         with pytest.raises(ValueError, match="its arrays are damaged"):
             load_model(tmp_path / "m")
 
+    def test_is_described_as_it_acts(self, saved, tmp_path):
+        """Also after parameters were set on a search around it."""
+        audio = saved["audio"][0]
+        search = saved["search of waves"][0]
+        for estimator, prefix in ((audio, ""), (search, "separator__")):
+            changed = deepcopy(estimator).set_params(**{f"{prefix}consistency": 3.0})
+            save_model(changed, tmp_path / "m")
+            assert describe_model(tmp_path / "m")["consistency"] == 3.0
+            assert of_waveforms(load_model(tmp_path / "m")).consistency == 3.0
+
     @pytest.mark.parametrize("card", [object(), {"a": np.float32(1)}, float("nan"), {1, 2}, {("a",): 1}])
     def test_what_is_no_card(self, card, saved, tmp_path):
         with pytest.raises(TypeError, match=r"^card must be a text or what JSON can hold: "):
@@ -465,6 +477,33 @@ class TestRefusals:
 def first(tree):
     """Return the tree of the first source model of a separator."""
     return tree["fitted"]["source_models_"][0]["estimator"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"consistency": "abc"},
+            {"consistency": [1]},
+            {"consistency": 10**400},
+            {"sample_rate": 8000.5},
+            {"class": None},
+            {"sources": None},
+            {"sources": [{"label": "a"}]},
+            {"more": 1},
+        ],
+    )
+    @pytest.mark.parametrize("read", [load_model, describe_model])
+    def test_damaged_summaries(self, read, change, saved, edited):
+        path = edited(saved["audio"][1], lambda content, arrays: content["summary"].update(change))
+        with pytest.raises(ValueError, match="its description is damaged"):
+            read(path)
+
+    @pytest.mark.parametrize(
+        ("name", "change"), [("audio", {"consistency": 0.0}), ("model nmf", {"sample_rate": 8000})]
+    )
+    def test_summaries_of_something_else(self, name, change, saved, edited):
+        path = edited(saved[name][1], lambda content, arrays: content["summary"].update(change))
+        with pytest.raises(ValueError, match="its description differs from what it holds"):
+            load_model(path)
 
 
 class TestWriting:

@@ -11,7 +11,7 @@ from sklearn_gass.cli._console import CommandError, stated
 from sklearn_gass.cli._models import MODELS
 from sklearn_gass.cli._outputs import check_file_names
 from sklearn_gass.cli._sources import Trained
-from sklearn_gass.separation._fitting import with_inner
+from sklearn_gass.separation._fitting import of_waveforms, unfrozen, with_inner
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -41,14 +41,13 @@ def load_separator(
     with stated():
         separator = load_model(path, device=device)
         # a search ignores values that it was made with; the separator that it found does not
-        *outer, inner = with_inner(separator)
-        _change(inner, critic_weight=critic_weight, mask_exponent=mask_exponent)
-        _change(next(x for x in outer if isinstance(x, AudioSeparator)), consistency=consistency)
+        _change(with_inner(separator)[-1], critic_weight=critic_weight, mask_exponent=mask_exponent)
+        _change(of_waveforms(separator), consistency=consistency)
     return Trained(separator, description["sample_rate"], f"Model: {path.name}. {describe_sources(description)}")
 
 
 def _change(separator: Any, **params: float | None) -> None:
-    separator.set_params(**{name: value for name, value in params.items() if value is not None})
+    unfrozen(separator).set_params(**{name: value for name, value in params.items() if value is not None})
 
 
 def load_base(path: Path) -> AudioSeparator:

@@ -13,6 +13,7 @@ from sklearn_gass.cli._models import MODELS, NEURAL, PRESETS
 
 _WEIGHT = values.number_above(0, included=True, finite=True)
 _EXPONENT = values.number_above(0, included=False)
+_CONSISTENCY = values.number_above(0, included=True, most=1e6)
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +99,9 @@ def add_separate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--consistency",
         metavar="C",
-        type=_WEIGHT,
-        help="weight of consistency in the filter that follows the masks, 0 for masks alone (default: the separator's)",
+        type=_CONSISTENCY,
+        help="how far neighbouring frames decide where models are not sure; 0 leaves masks alone "
+        "(default: the separator's)",
     )
     parser.add_argument("--format", choices=["wav", "flac", "ogg"], default="wav", help="default: %(default)s")
     parser.add_argument(

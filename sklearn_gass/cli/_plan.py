@@ -21,7 +21,7 @@ BACKGROUND = "background"
 """Label of what is learned from each mixture."""
 
 _PARTS: dict[str, dict[str, Any]] = {"start": STARTS, "critic": CRITICS}
-_OF_RECORDINGS = "consistency"  # a parameter of the separator of waveforms; others are those of the one inside
+_OF_WAVEFORMS = "consistency"  # a parameter of the separator of waveforms; others are those of the one inside
 
 
 class Plan(NamedTuple):
@@ -157,7 +157,7 @@ def _apply(audio: AudioSeparator, name: str, value: Any) -> None:
     if name not in known and not is_left_out:
         raise CommandError(f"--set: there is no parameter {name!r}. {_near(name, known)}")
     with stated(f"--set {name}"):
-        if name.startswith("stft__") or name == _OF_RECORDINGS:
+        if name.startswith("stft__") or name == _OF_WAVEFORMS:
             audio.set_params(**{name: value})
         else:
             audio.separator.set_params(**{name: value})
@@ -169,7 +169,7 @@ def _known(audio: AudioSeparator) -> list[str]:
         value = getattr(audio.separator, part)
         if isinstance(value, str) and value in classes:
             names += [f"{part}__{name}" for name in classes[value]().get_params()]
-    return [*names, _OF_RECORDINGS] + [f"stft__{name}" for name in audio.stft.get_params()]
+    return [*names, _OF_WAVEFORMS] + [f"stft__{name}" for name in audio.stft.get_params()]
 
 
 def _near(name: str, known: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from sklearn_gass.cli._console import CommandError, Console, stated
 from sklearn_gass.cli._model_files import describe, describe_sources
 from sklearn_gass.cli._outputs import check_file_names, check_writable, refuse_to_replace, staged
 from sklearn_gass.cli._report import PAGE, PICTURE, write_page
-from sklearn_gass.separation._fitting import is_background, with_inner
+from sklearn_gass.separation._fitting import is_background, of_waveforms, with_inner
 
 _PEAK = 0.9
 _N_STEPS = 60  # of Griffin-Lim; more are not heard
@@ -94,9 +94,9 @@ def _load(path: Path, sample_rate: int | None) -> _Models:
     if sample_rate not in (None, rate):
         raise CommandError(f"{path} holds a model of {rate} Hz: leave --sample-rate out.")
     with stated():
-        *outer, inner = with_inner(load_model(path))
-    stft = STFT(n_fft=max(2 * (description["n_bins"] - 1), 2), hop_length=None)
-    stft = next((separator.stft_ for separator in outer if hasattr(separator, "stft_")), stft)
+        loaded = load_model(path)
+    inner, audio = with_inner(loaded)[-1], of_waveforms(loaded)
+    stft = STFT(n_fft=max(2 * (description["n_bins"] - 1), 2), hop_length=None) if audio is None else audio.stft_
     if hasattr(inner, "source_models_"):
         labels = [str(label) for label in inner.classes_]
         check_file_names(labels)

@@ -54,16 +54,20 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def number_above(minimum: float, *, included: bool, finite: bool = False) -> Callable[[str], float]:
-    """Return a function that reads a number above `minimum`, or from it on."""
+def number_above(
+    minimum: float, *, included: bool, finite: bool = False, most: float = math.inf
+) -> Callable[[str], float]:
+    """Return a function that reads a number above `minimum`, or from it on, and up to `most`."""
+    kind = "finite number" if finite else "number"
+    limits = f"{'from' if included else 'above'} {minimum:g}" + ("" if math.isinf(most) else f" to {most:.0f}")
 
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not (value > minimum or (included and value == minimum)) or (finite and math.isinf(value)):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number {'from' if included else 'above'} {minimum:g}")
+        if not (minimum < value <= most or (included and value == minimum)) or (finite and math.isinf(value)):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {kind} {limits}")
         return value
 
     return parse

@@ -20,8 +20,8 @@ from sklearn_gass.networks import check_device
 from sklearn_gass.persistence._classes import ESTIMATORS, LATER, TOP, has_fit
 from sklearn_gass.persistence._decoding import Decoder
 from sklearn_gass.persistence._encoding import Encoder
-from sklearn_gass.separation import AudioSeparator
-from sklearn_gass.separation._fitting import unfrozen, with_inner
+from sklearn_gass.separation._fitting import of_waveforms, unfrozen, with_inner
+from sklearn_gass.separation._parameters import TrainedParameters
 from sklearn_gass.source_models._base import N_KEPT
 
 
@@ -139,8 +139,11 @@ def load_model(path: str | os.PathLike[str], *, device: str | None = None) -> An
             raise ValueError("it holds no fitted source model or separator")
         if decoder.arrays:
             raise ValueError(f"nothing needs its array {min(decoder.arrays)}")
-        if _labels(content["summary"]) != _labels(_summary(estimator)):
+        described, held = content["summary"], _summary(estimator)
+        if _labels(described) != _labels(held):
             raise ValueError("its labels differ from those of its description")
+        if described != held:
+            raise ValueError("its description differs from what it holds")
     return estimator
 
 
@@ -174,10 +177,8 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     with _reading(path):
         content = _read(path)
-        summary = content["summary"]
-        older = {"consistency": None if summary.get("sample_rate") is None else LATER["consistency"]}
         about = {"size": path.stat().st_size, "format": FORMAT}
-        return {**older, **summary, **about, "versions": content["versions"], "card": content["card"]}
+        return {**content["summary"], **about, "versions": content["versions"], "card": content["card"]}
 
 
 @contextmanager
@@ -200,25 +201,50 @@ def _read(path: Path) -> dict[str, Any]:
     content = read_content(path)
     if "training" in content:
         raise ValueError("it is a checkpoint, from which fit goes on with a training, and no model")
-    if set(content) != {"summary", "versions", "card", "model", "arrays"} or not isinstance(content["summary"], dict):
+    summary = content.get("summary")
+    if isinstance(summary, dict):  # files of older versions do not tell the consistency
+        summary.setdefault("consistency", None if summary.get("sample_rate") is None else LATER["consistency"])
+    sound = set(content) == {"summary", "versions", "card", "model", "arrays"} and _has_types(summary, _SUMMARY)
+    if not sound or not all(_has_types(source, _SOURCE) for source in content["summary"]["sources"]):
         raise ValueError("its description is damaged")
     return content
 
 
+_SUMMARY: dict[str, tuple[type, ...]] = {
+    "class": (str,),
+    "sources": (list,),
+    "n_bins": (int,),
+    "sample_rate": (int, type(None)),
+    "n_fft": (int, type(None)),
+    "consistency": (float, type(None)),
+}
+_SOURCE: dict[str, tuple[type, ...]] = {
+    "label": (str, int, float, bool, type(None)),
+    "model": (str,),
+    "n_frames": (int, type(None)),
+    "seconds": (float, type(None)),
+}
+
+
+def _has_types(found: Any, types: dict[str, tuple[type, ...]]) -> bool:
+    """Tell whether an object of a description has these items and no others, all of such types."""
+    return isinstance(found, dict) and {*found} == {*types} and all(type(found[name]) in types[name] for name in types)
+
+
 def _summary(estimator: Any) -> dict[str, Any]:
-    """Return what can be said of a fitted estimator without its arrays."""
-    *outer, inner = with_inner(estimator)
-    audio = next((separator for separator in outer if isinstance(separator, AudioSeparator)), None)
+    """Return what can be said of a fitted estimator without its arrays, with the parameters that act now."""
+    now = estimator._now() if isinstance(estimator, TrainedParameters) else estimator
+    inner, audio = with_inner(now)[-1], of_waveforms(now)
     models = getattr(inner, "source_models_", [inner])
     labels = inner.classes_.tolist() if hasattr(inner, "classes_") else [None]
-    hop = audio.stft_.hop_samples / audio.sample_rate if audio else None
+    hop = None if audio is None else audio.stft_.hop_samples / audio.sample_rate
     return {
         "class": type(estimator).__name__,
         "sources": [_source(label, unfrozen(model), hop) for label, model in zip(labels, models, strict=True)],
         "n_bins": unfrozen(inner).n_features_in_,
-        "sample_rate": int(audio.sample_rate) if audio else None,
-        "n_fft": int(audio.stft_.n_fft) if audio else None,
-        "consistency": float(audio.consistency) if audio else None,
+        "sample_rate": None if audio is None else int(audio.sample_rate),
+        "n_fft": None if audio is None else int(audio.stft_.n_fft),
+        "consistency": None if audio is None else float(audio.consistency),
     }
 
 

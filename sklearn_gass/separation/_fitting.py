@@ -24,11 +24,16 @@ def unfrozen(model: Any) -> Any:
 
 
 def with_inner(estimator: Any) -> list[Any]:
-    """Return a fitted estimator and the separators inside it, from the outermost to the innermost."""
+    """Return an estimator and any fitted separators inside it, from the outermost to the innermost."""
     found = [estimator]
     while hasattr(found[-1], "separator_"):
         found.append(found[-1].separator_)
     return found
+
+
+def of_waveforms(estimator: Any) -> Any:
+    """Return the AudioSeparator that a fitted estimator is or has inside, or None."""
+    return next((separator for separator in with_inner(estimator) if hasattr(separator, "stft_")), None)
 
 
 def fit_within(task: Task, part: Part, fit: Callable[..., Any], *arguments: Any) -> Any:

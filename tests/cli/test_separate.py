@@ -55,8 +55,8 @@ def test_separate_depends_on_the_seed_and_on_options_only(files, quick_picture):
     first = separate()
     np.testing.assert_array_equal(separate(), first)
     others = ["--seed=1", "--mask-exponent=1", "--mask-exponent=inf", "--consistency=0", "--n-components=5"]
-    for options in zip(others):
-        assert np.any(separate(*options) != first), options
+    for option in others:
+        assert np.any(separate(option) != first), option
 
 
 def test_separate_several_mixtures_and_three_sources(files, quick_picture):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 from test_display import assert_self_contained
 
 from cli.commands import RATE, assert_fails, listing
@@ -266,9 +267,8 @@ def test_parameters_act_whatever_is_around_the_separator(files, voices, trained)
             argv = ["separate", f"{number}.safetensors", "mix.wav", "--mask-exponent", exponent, "--no-report"]
             assert main([*argv, "-o", f"{number}/{exponent}"]) == 0
         assert np.any(separated(f"{number}/2/mix")[0] != separated(f"{number}/inf/mix")[0])
-        argv = ["separate", f"{number}.safetensors", "mix.wav", "--consistency", "0", "--no-report"]
-        assert main([*argv, "--mask-exponent", "2", "-o", f"{number}/masks"]) == 0
-        assert np.any(separated(f"{number}/2/mix")[0] != separated(f"{number}/masks/mix")[0])
+        argv = ["separate", f"{number}.safetensors", "mix.wav", "--mask-exponent", "2", "--no-report"]
+        assert main([*argv, "--consistency", "0", "-o", f"{number}/masks"]) == 0
         direct = load_model(f"{number}.safetensors")
         inner = direct
         while hasattr(inner, "separator_"):
@@ -276,6 +276,21 @@ def test_parameters_act_whatever_is_around_the_separator(files, voices, trained)
         inner.set_params(mask_exponent=2.0)
         pieces = np.concatenate(list(direct.separate_blocks(load_audio("mix.wav")[0])), axis=1)
         np.testing.assert_allclose(separated(f"{number}/2/mix"), pieces, atol=2 / 32768)
+        around = direct if isinstance(direct, AudioSeparator) else direct.separator_
+        around.set_params(consistency=0)
+        masked = np.concatenate(list(direct.separate_blocks(load_audio("mix.wav")[0])), axis=1)
+        np.testing.assert_allclose(separated(f"{number}/masks/mix"), masked, atol=2 / 32768)
+        assert np.any(masked != pieces)
+
+
+def test_parameters_act_on_a_frozen_separator(files, trained):
+    """As `AudioSeparator.from_fitted` may hold one."""
+    audio = AudioSeparator.from_fitted(FrozenEstimator(trained.separator_), stft=trained.stft_, sample_rate=RATE)
+    save_model(audio, "frozen.safetensors")
+    argv = ["separate", "frozen.safetensors", "mix.wav", "--no-report"]
+    assert main([*argv, "--mask-exponent", "1", "-o", "soft"]) == 0
+    assert main([*argv, "-o", "plain"]) == 0
+    assert np.any(separated("soft/mix")[0] != separated("plain/mix")[0])
 
 
 @pytest.mark.parametrize(
