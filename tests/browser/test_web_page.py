@@ -221,10 +221,10 @@ def test_one_training_at_a_time_and_cancel(watched, browser, server, sounds):
         other.click("#train")
         other.wait_for_selector("text=/queue: /")
     others[0].click("#cancel")
+    others[0].wait_for_selector("#training-status >> text=No training runs now")  # before its turn may come
     page.click("#cancel")
     page.wait_for_selector("#training-status >> text=The training was cancelled")
     others[1].wait_for_selector("#training-status >> text=Trained.")
-    others[0].wait_for_selector("#training-status >> text=No training runs now")
     for other in others:
         other.close()
 
