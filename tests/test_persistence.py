@@ -30,6 +30,7 @@ from sklearn_gass import (
     save_audio,
     save_model,
 )
+from sklearn_gass.cli._model_files import load_separator
 from sklearn_gass.persistence._encoding import Encoder
 from sklearn_gass.separation._fitting import of_waveforms
 
@@ -473,11 +474,6 @@ class TestRefusals:
         assert claimed < 2e6
         assert loaded < 2 * (tmp_path / "large").stat().st_size + 2e6
 
-
-def first(tree):
-    """Return the tree of the first source model of a separator."""
-    return tree["fitted"]["source_models_"][0]["estimator"]
-
     @pytest.mark.parametrize(
         "change",
         [
@@ -498,12 +494,25 @@ def first(tree):
             read(path)
 
     @pytest.mark.parametrize(
-        ("name", "change"), [("audio", {"consistency": 0.0}), ("model nmf", {"sample_rate": 8000})]
+        ("name", "change"),
+        [("audio", {"class": "VAESourceModel"}), ("audio", {"n_bins": 5}), ("model nmf", {"sample_rate": 8000})],
     )
     def test_summaries_of_something_else(self, name, change, saved, edited):
         path = edited(saved[name][1], lambda content, arrays: content["summary"].update(change))
         with pytest.raises(ValueError, match="its description differs from what it holds"):
             load_model(path)
+
+    def test_older_summaries_of_changed_searches(self, saved, edited):
+        """They had the sample rate of before parameters of the search were set."""
+        path = edited(saved["search of waves"][1], lambda content, arrays: content["summary"].update(sample_rate=4000))
+        assert of_waveforms(load_model(path)).sample_rate == 8000
+        separator = load_separator(path)
+        assert separator.sample_rate == 8000
+
+
+def first(tree):
+    """Return the tree of the first source model of a separator."""
+    return tree["fitted"]["source_models_"][0]["estimator"]
 
 
 class TestWriting:

@@ -42,8 +42,9 @@ def load_separator(
         separator = load_model(path, device=device)
         # a search ignores values that it was made with; the separator that it found does not
         _change(with_inner(separator)[-1], critic_weight=critic_weight, mask_exponent=mask_exponent)
-        _change(of_waveforms(separator), consistency=consistency)
-    return Trained(separator, description["sample_rate"], f"Model: {path.name}. {describe_sources(description)}")
+        audio = of_waveforms(separator)
+        _change(audio, consistency=consistency)
+    return Trained(separator, int(audio.sample_rate), f"Model: {path.name}. {describe_sources(description)}")
 
 
 def _change(separator: Any, **params: float | None) -> None:

@@ -142,7 +142,7 @@ def load_model(path: str | os.PathLike[str], *, device: str | None = None) -> An
         described, held = content["summary"], _summary(estimator)
         if _labels(described) != _labels(held):
             raise ValueError("its labels differ from those of its description")
-        if described != held:
+        if _of_what(described) != _of_what(held):
             raise ValueError("its description differs from what it holds")
     return estimator
 
@@ -262,6 +262,12 @@ def _source(label: Any, model: Any, hop: float | None) -> dict[str, Any]:
 
 def _labels(summary: Any) -> list[Any]:
     return [(type(source["label"]), source["label"]) for source in summary["sources"]]
+
+
+def _of_what(summary: Any) -> tuple[Any, ...]:
+    """Return what no parameter that is set after `fit` changes; older files may tell other parameters of searches."""
+    models = [source["model"] for source in summary["sources"]]
+    return summary["class"], models, summary["n_bins"], summary["sample_rate"] is None
 
 
 def _versions() -> dict[str, str]:
