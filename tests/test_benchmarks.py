@@ -180,11 +180,23 @@ def test_methods_are_compared_at_equal_times(report):
     }
     # pair 0 has 11 dB after 80 s; pair 1 has 11 dB after 40 s and 12 dB after 160, so 11.5 after the root of both
     found = curve.sdr_after(cells, "VAE", 80)
-    np.testing.assert_allclose([found[0], found[1]], [11, 11.5])
+    np.testing.assert_allclose([found[0, 0], found[1, 0]], [11, 11.5])
     assert not curve.sdr_after(cells, "VAE", 30), "pair 1 has no shorter training"
     assert not curve.sdr_after(cells, "VAE", 1e4)
     assert curve.comparison(cells)[2].endswith("|  |")
     assert curve.comparison(cells)[4].endswith("| 0.00 [0.00, 0.00] |")
+
+
+def test_methods_are_compared_by_common_seeds(report):
+    curve = importlib.import_module("time_curve")
+    cells = {
+        (method, scale, pair, seed): {"fit_seconds": 10 * 4**i, "sdr": 10.0 + 5 * seed}
+        for method in curve.METHODS
+        for i, scale in enumerate(curve.scales(method))
+        for pair in (0, 6)
+        for seed in ((0, 1) if method == "VAE" else (0,))
+    }
+    assert curve.comparison(cells)[2] == "| 30 | 1 | 10.00 | 10.00 | 10.00 | 0.00 [0.00, 0.00] |"
 
 
 def test_points_of_a_curve_have_the_same_pairs(report):

@@ -100,7 +100,7 @@ def add_separate(parser: argparse.ArgumentParser) -> None:
         "--consistency",
         metavar="C",
         type=_CONSISTENCY,
-        help="how far neighbouring frames decide where models are not sure; 0 leaves masks alone "
+        help="how strongly neighbouring frames of each source must agree, by a filter after the masks; 0 is no filter "
         "(default: the separator's)",
     )
     parser.add_argument("--format", choices=["wav", "flac", "ogg"], default="wav", help="default: %(default)s")
