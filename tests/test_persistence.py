@@ -334,6 +334,16 @@ class TestCards:
             assert describe_model(tmp_path / "m")["consistency"] == 3.0
             assert of_waveforms(load_model(tmp_path / "m")).consistency == 3.0
 
+    @pytest.mark.parametrize("kind", [np.str_, np.int64, str, int])
+    def test_labels_in_arrays_of_objects(self, kind, tmp_path):
+        X, y, *_ = frames()
+        labels = np.array([kind(3 + (label == y[0])) for label in y], dtype=object)
+        fitted = SupervisedSeparator(NMFSourceModel(2, max_iter=2), random_state=0).fit(X, labels)
+        save_model(fitted, tmp_path / "m")
+        assert [source["label"] for source in describe_model(tmp_path / "m")["sources"]] == sorted({*labels})
+        loaded = load_model(tmp_path / "m").classes_
+        assert loaded.tolist() == sorted({*labels}) and type(loaded[0]) is kind
+
     @pytest.mark.parametrize("card", [object(), {"a": np.float32(1)}, float("nan"), {1, 2}, {("a",): 1}])
     def test_what_is_no_card(self, card, saved, tmp_path):
         with pytest.raises(TypeError, match=r"^card must be a text or what JSON can hold: "):

@@ -236,7 +236,7 @@ def _summary(estimator: Any) -> dict[str, Any]:
     now = estimator._now() if isinstance(estimator, TrainedParameters) else estimator
     inner, audio = with_inner(now)[-1], of_waveforms(now)
     models = getattr(inner, "source_models_", [inner])
-    labels = inner.classes_.tolist() if hasattr(inner, "classes_") else [None]
+    labels = [_plain(label) for label in inner.classes_] if hasattr(inner, "classes_") else [None]
     hop = None if audio is None else audio.stft_.hop_samples / audio.sample_rate
     return {
         "class": type(estimator).__name__,
@@ -246,6 +246,11 @@ def _summary(estimator: Any) -> dict[str, Any]:
         "n_fft": None if audio is None else int(audio.stft_.n_fft),
         "consistency": None if audio is None else float(audio.consistency),
     }
+
+
+def _plain(label: Any) -> Any:
+    """Return a label as JSON holds it; arrays of objects may have numbers and texts of NumPy."""
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def _source(label: Any, model: Any, hop: float | None) -> dict[str, Any]:
