@@ -303,7 +303,7 @@ def main():
         for number in options.pairs:
             example = make_pair(data, pairs[number])
             for method in options.methods:
-                for scale in set(scales(method)).intersection(options.scales or lengths):
+                for scale in sorted({*scales(method)}.intersection(options.scales or lengths)):
                     key = method, scale, number, seed
                     if key in load():
                         continue
