@@ -129,7 +129,8 @@ def load():
 def save(cells):
     """Write cells; those of other settings stay until they are computed again."""
     cells = read() | cells
-    partial = RESULTS.with_suffix(f".{os.getpid()}.part")  # several runs may go on at a time
+    # several runs may go on at a time; a cell that one of them loses to another is computed again
+    partial = RESULTS.with_suffix(f".{os.getpid()}.part")
     partial.write_text(json.dumps([cells[key] for key in sorted(cells)], indent=1) + "\n", encoding="utf-8")
     partial.replace(RESULTS)
 
@@ -252,17 +253,18 @@ def make_page(cells):
 How much better does separation become if you train longer, and what would a mask network do in the same time? Scores
 are SDR in dB by BSS eval, as means over five pairs of speakers of the TIMIT sample; no speaker belongs to two of them.
 These pairs are easier than most: the defaults of the VAE have 13.8 dB on them and 12.7 dB on all 25 pairs of
-[the paper's table](paper_table.md). `python benchmarks/paper/time_curve.py` trained everything, with `--seeds 0 1`, and
-`python benchmarks/paper/time_curve.py --report` wrote this page. Rows with one seed have seed 0.
+[the paper's table](paper_table.md). `python benchmarks/paper/time_curve.py` made the scores, with `--seeds 0 1`, and
+`python benchmarks/paper/time_curve.py --report` wrote this page. Some lengths were left out, of the WGAN and of seed 1,
+to save time. Rows with one seed have seed 0.
 
 ![SDR over the CPU seconds of training, by method](time_curve.svg)
 
 Longer training means more steps of every part: source models, start and critics, or the mask network. No other setting
 changes, and all pairs have the same. The mask networks are those of the paper's table. They learn from the same
 recordings, and the same consistent Wiener filter follows their masks. Seconds are CPU seconds of one thread for both
-speakers, from the recordings to the fitted separator. Two trainings ran at a time on two cores. Separation itself is
-not counted. The defaults of this library were developed on these speakers, by such scores, and the settings of the mask
-networks were chosen on some of these speakers.
+speakers, from the recordings to the fitted separator. Two or three trainings, and at times tests, shared two cores.
+Separation itself is not counted. The defaults of this library were developed on these speakers, by such scores, and the
+settings of the mask networks were chosen on some of these speakers.
 
 ## At equal times
 
