@@ -23,7 +23,7 @@ import torch
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "paper"))
-from run import score  # noqa: E402
+from run import current_commit, score  # noqa: E402
 
 from sklearn_gass import (  # noqa: E402
     AudioSeparator,
@@ -157,7 +157,12 @@ def run(number, pair, data, seed, options):
                 base, extra["base_seconds"] = load_base(number, pair, data, seed, options.bases)
                 separator = based_separator(base, seed)
             cell = dict(zip(("pair", "seed", "seconds", "base"), key, strict=True))
-            cell |= {"settings": described, **run_cell(separator, example, *recordings), **extra}
+            cell |= {
+                "commit": current_commit(),
+                "settings": described,
+                **run_cell(separator, example, *recordings),
+                **extra,
+            }
             save(load() | {key: cell})
             print(f"pair {number}, {seconds or 'all'} s, {'with' if with_base else 'no'} base: {cell}", flush=True)
 

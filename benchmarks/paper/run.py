@@ -20,6 +20,7 @@ import argparse
 import contextlib
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -51,6 +52,12 @@ from sklearn_gass.metrics import bss_eval, ideal_ratio_mask_bound, si_sdr
 
 HERE = Path(__file__).resolve().parent
 CELLS, CACHE = HERE / "cells", HERE / "cache" / f"revision{LATEST_REVISION}"
+
+
+def current_commit():
+    """Return the commit that results are of, or nothing outside a clone."""
+    found = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=HERE, capture_output=True, text=True)
+    return found.stdout.strip()
 
 
 def score(references, estimates):
@@ -118,8 +125,8 @@ def run_chosen(name, example, seed, cache):
     return {row: {**separate_and_score(search, example, fitted), "weight": search.critic_weight_}}
 
 
-def run_cell(name, number, pair, seed, data, cells, cache):
-    """Compute one cell unless it is there, with the same settings."""
+def run_cell(name, number, pair, seed, data, cells, cache, commit):
+    """Compute one cell unless it is there, with the same settings, whatever commit it is of."""
     path = cells / f"{name}_pair{number:02d}_seed{seed}.json"
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -136,7 +143,7 @@ def run_cell(name, number, pair, seed, data, cells, cache):
     else:
         rows = run_family(name, example, seed, cache)
     cell = {"family": name, "pair": [pair.first, pair.second], "number": number, "seed": seed}
-    cell |= {"settings": settings(name), "rows": rows}
+    cell |= {"commit": commit, "settings": settings(name), "rows": rows}
     partial = path.with_suffix(".part")
     partial.write_text(json.dumps(cell, indent=1), encoding="utf-8")
     os.replace(partial, path)
@@ -195,9 +202,10 @@ def main():
             parser.error(f"--pairs must be at least 1, got {options.pairs}")
         pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(options.pairs, len(pairs))).round().astype(int)]
     options.cells.mkdir(parents=True, exist_ok=True)
+    folders, commit = (options.cells.resolve(), str(options.cache.resolve())), current_commit()
     with on_cluster(options.dask):
         Parallel(n_jobs=options.n_jobs)(
-            delayed(run_cell)(name, number, pair, seed, data, options.cells.resolve(), str(options.cache.resolve()))
+            delayed(run_cell)(name, number, pair, seed, data, *folders, commit)
             for seed in options.seeds
             for family in options.families
             for name in groups.get(family, [family])

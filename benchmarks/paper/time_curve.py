@@ -26,7 +26,7 @@ from methods import LATEST_REVISION
 from reference import RECIPES, mask_network
 from report import seconds as rounded
 from report import signed
-from run import score
+from run import current_commit, score
 from scipy.stats import t
 
 from sklearn_gass import (
@@ -311,7 +311,7 @@ def main():
                         continue
                     scores = run_cell(method, scale, example, seed)
                     cell = dict(zip(("method", "scale", "pair", "seed"), key, strict=True)) | scores
-                    save({key: cell | {"settings": settings(method, scale)}})
+                    save({key: cell | {"commit": current_commit(), "settings": settings(method, scale)}})
                     print(
                         f"{method} at {scale:g}, pair {number}: {cell['sdr']:.2f} dB, {cell['fit_seconds']:.0f} s",
                         flush=True,
