@@ -142,6 +142,7 @@ KINDS = {
     "audio from fitted": lambda: AudioSeparator.from_fitted(
         fit_frames(separator(MODELS["nmf"])), stft=TINY_STFT, sample_rate=8000
     ),
+    "audio frozen": lambda: FrozenEstimator(fit_waves(tiny_audio(separator(MODELS["nmf"])))),
     "audio around frozen": lambda: AudioSeparator.from_fitted(
         FrozenEstimator(fit_frames(separator(MODELS["nmf"]))), stft=TINY_STFT, sample_rate=8000
     ),

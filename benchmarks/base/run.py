@@ -4,9 +4,10 @@ Run ``python benchmarks/base/run.py`` for all 25 pairs, or with ``--pairs 0 6 12
 trains on so many seconds of each voice instead of all of its nine sentences. For each pair the base is trained on the
 other eight speakers only, without the sentences ``sa1`` and ``sa2``, which all speakers say and which may be test
 sentences. Bases are kept as model files in ``--bases``, and results in ``results.json``, so that the run can be
-interrupted. What is there is not computed again unless its settings change. ``--report`` prints the tables of what is
-there, and of those that ``benchmarks/paper/run.py`` has published for the same separator without a base. Scores are
-those of that script; seconds are CPU seconds of one thread, from recordings to the fitted separator.
+interrupted. What is there is not computed again unless its settings change. ``--report`` prints tables of what is
+there and writes ``docs/learning_curve.md`` with its figure. The same separator without a base, on all recordings, is
+taken from what ``benchmarks/paper/run.py`` has published. Scores are those of that script; seconds are CPU seconds of
+one thread, from recordings to the fitted separator.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ import torch
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "paper"))
+from learning_curve import write_page  # noqa: E402
+from report import interval, wins  # noqa: E402
 from run import current_commit, score  # noqa: E402
+from time_curve import by_pair  # noqa: E402
 
 from sklearn_gass import (  # noqa: E402
     AudioSeparator,
@@ -120,22 +124,27 @@ def save(cells):
     partial.replace(RESULTS)
 
 
-def report(cells):
-    """Print a table of means, over the pairs and seeds that all of its rows have."""
-    rows = sorted({key[2:] for key in cells})
-    common = set.intersection(*({key[:2] for key in cells if key[2:] == row} for row in rows))
-    print(f"Pairs {sorted({pair for pair, _ in common})}, seeds {sorted({seed for _, seed in common})}\n")
-    names = "seconds of each voice, base, SDR, SIR, SAR, worst pair, CPU s per pair, CPU s of a base"
-    print(f"| {' | '.join(names.split(', '))} |")
-    print("|---" * 8 + "|")
-    for seconds, base in rows if common else []:
-        own = [cells[(*key, seconds, base)] for key in sorted(common)]
-        by_pair = [np.mean([cell["sdr"] for cell in own if cell["pair"] == pair]) for pair, _ in common]
-        columns = [seconds or "all", "yes" if base else "no"]
-        columns += [f"{np.mean([cell[name] for cell in own]):.2f}" for name in ("sdr", "sir", "sar")]
-        columns += [f"{min(by_pair):.2f}", f"{np.mean([cell['fit_seconds'] for cell in own]):.0f}"]
-        columns.append(f"{np.mean([cell['base_seconds'] for cell in own]):.0f}" if base else "")
-        print(f"| {' | '.join(map(str, columns))} |")
+def report(cells, speakers):
+    """Print a table for each length of recordings, over the pairs and seeds that have cells without and with a base."""
+    for length in sorted({key[2] for key in cells}):
+        runs = [{key[:2]: cell for key, cell in cells.items() if key[2:] == (length, base)} for base in (0, 1)]
+        common = sorted(runs[0].keys() & runs[1].keys())
+        if not common:
+            continue
+        pairs, seeds = (sorted(set(values)) for values in zip(*common, strict=True))
+        print(f"\n{length or 'All'} seconds of each voice, {len(pairs)} pairs: {pairs}, seeds: {seeds}\n")
+        names = "base | SDR | SIR | SAR | lowest pair | CPU s | longest | CPU s of a base"
+        print(f"| {names} |\n" + "|---" * 8 + "|")
+        for base, run in zip(("no", "yes"), runs, strict=True):
+            values = {name: [run[key].get(name, np.nan) for key in common] for name in run[common[0]]}
+            columns = [f"{np.mean(values[name]):.2f}" for name in ("sdr", "sir", "sar")]
+            columns.append(f"{min(by_pair(dict(zip(common, values['sdr'], strict=True))).values()):.2f}")
+            columns += [f"{of(values['fit_seconds']):.0f}" for of in (np.mean, np.max)]
+            columns.append(f"{np.mean(values['base_seconds']):.0f}" if base == "yes" else "")
+            print(f"| {base} | {' | '.join(columns)} |")
+        gains = by_pair({key: runs[1][key]["sdr"] - runs[0][key]["sdr"] for key in common})
+        gains = {speakers[pair]: gain for pair, gain in gains.items()}
+        print(f"\nA base gives {interval(gains)} dB (95 % over speakers), and is ahead in {wins(gains)}.")
 
 
 def run(number, pair, data, seed, options):
@@ -177,16 +186,19 @@ def main():
     )
     parser.add_argument("--base", type=int, nargs="+", choices=(0, 1), default=[1, 0], help="without, with, or both")
     parser.add_argument("--bases", type=Path, default=BASES, help="folder of trained bases")
-    parser.add_argument("--report", action="store_true", help="print tables of what is there")
+    parser.add_argument("--report", action="store_true", help="print a table and write a page of what is there")
     options = parser.parse_args()
+    data = fetch_timit_sample()
+    pairs = speaker_pairs(data)
     if not options.report:
         torch.set_num_threads(1)
-        data = fetch_timit_sample()
-        pairs = speaker_pairs(data)
         for seed in options.seeds:
             for number in range(len(pairs)) if options.pairs is None else options.pairs:
                 run(number, pairs[number], data, seed, options)
-    report(published() | load())
+    cells = published() | load()
+    report(cells, [(pair.first, pair.second) for pair in pairs])
+    if options.report:
+        write_page(cells)
 
 
 if __name__ == "__main__":

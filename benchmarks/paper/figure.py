@@ -32,6 +32,11 @@ def draw(rows, path):
     keys = [Line2D([], [], marker=".", linestyle="", color=c, label=k) for k, c in COLOURS.items()]
     keys.append(Line2D([], [], marker="|", linestyle="", color="black", label="median"))
     figure.legend(handles=keys, loc="outside upper center", ncols=len(keys), frameon=False)
+    write_svg(figure, path)
+
+
+def write_svg(figure, path):
+    """Write a figure as SVG, with text as text, the same bytes whenever it is written."""
     with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})
 

@@ -18,9 +18,9 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import joblib
-import matplotlib
 import numpy as np
 import torch
+from figure import write_svg
 from matplotlib.figure import Figure
 from methods import LATEST_REVISION
 from reference import RECIPES, mask_network
@@ -237,8 +237,7 @@ def draw(cells, path):
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
-        figure.savefig(path, metadata={"Date": None})
+    write_svg(figure, path)
 
 
 LINES = ("s:", "o-", "^-", "D--", "v--")

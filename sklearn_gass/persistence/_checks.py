@@ -15,7 +15,7 @@ from sklearn_gass._validation import check_same_labels
 from sklearn_gass.critics import BaseCritic
 from sklearn_gass.engine import Decoder, Problem
 from sklearn_gass.networks import check_widths, shapes_fit
-from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, has_fit
+from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, TOP, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
 from sklearn_gass.separation._fitting import is_background, unfrozen
 from sklearn_gass.source_models import BackgroundModel, BaseSourceModel, DAESourceModel, NMFSourceModel
@@ -155,7 +155,8 @@ def _check_random_start(start: RandomStart) -> None:
 
 
 def _check_frozen(frozen: FrozenEstimator) -> None:
-    if not isinstance(frozen.estimator, BaseSourceModel | SupervisedSeparator) or not has_fit(frozen.estimator):
+    inner = frozen.estimator
+    if not isinstance(inner, TOP) or isinstance(inner, FrozenEstimator) or not has_fit(inner):
         raise ValueError("its FrozenEstimator holds no fitted source model or separator")
 
 

@@ -233,7 +233,8 @@ def _has_types(found: Any, types: dict[str, tuple[type, ...]]) -> bool:
 
 def _summary(estimator: Any) -> dict[str, Any]:
     """Return what can be said of a fitted estimator without its arrays, with the parameters that act now."""
-    now = estimator._now() if isinstance(estimator, TrainedParameters) else estimator
+    now = unfrozen(estimator)
+    now = now._now() if isinstance(now, TrainedParameters) else now
     inner, audio = with_inner(now)[-1], of_waveforms(now)
     models = getattr(inner, "source_models_", [inner])
     labels = [_plain(label) for label in inner.classes_] if hasattr(inner, "classes_") else [None]
