@@ -2,7 +2,11 @@
 
 A base is a fitted `AudioSeparator`. Its two sources are the lower and the higher half of some voices, and both have the
 same source model, one of all voices. So it can be saved and loaded like any other model. Training that begins at it
-takes less time.
+takes less time. Faster and slower copies of the recordings count as further voices.
+
+References
+----------
+T. Ko, V. Peddinti, D. Povey, S. Khudanpur, "Audio augmentation for speech recognition", Interspeech 2015.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_gass._bases import BeginsAtBase, begun_at
 from sklearn_gass._random import derive_seed, seed_if_unseeded
 from sklearn_gass._validation import check_labels, check_utterances
+from sklearn_gass.audio_io import resample
 from sklearn_gass.critics import MixtureCritic
 from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator
@@ -33,7 +38,7 @@ __all__ = ["fit_base", "parts_of_base", "unfitted_base"]
 POOLS = ("higher voices", "lower voices")
 """Labels of the two sources of a base."""
 
-BASE_PARAMS = {"source_model__max_iter": 30, "source_model__batch_size": 128, "start__max_iter": 4000}
+BASE_PARAMS = {"source_model__max_iter": 20, "source_model__batch_size": 128, "start__max_iter": 10000}
 """Parameters by which the training of a base differs from the defaults: it has many recordings."""
 
 SHORT: dict[str, dict[str, Any]] = {
@@ -61,8 +66,16 @@ def unfitted_base(**params: Any) -> AudioSeparator:
     return AudioSeparator(frames.set_params(**BASE_PARAMS), **params)
 
 
+SPEEDS = (0.9, 1.1)
+"""Speeds at which recordings of a base are taken again, as those of further voices."""
+
+
 def fit_base(
-    utterances: Sequence[ArrayLike], voices: Sequence[Any], separator: AudioSeparator | None = None
+    utterances: Sequence[ArrayLike],
+    voices: Sequence[Any],
+    separator: AudioSeparator | None = None,
+    *,
+    speeds: Sequence[float] = SPEEDS,
 ) -> AudioSeparator:
     """Train a base model on recordings of several voices.
 
@@ -79,6 +92,9 @@ def fit_base(
     separator : AudioSeparator or None, default=None
         What is trained, unfitted, with a `SupervisedSeparator` that has one neural source model for all sources;
         ``None`` means ``unfitted_base()``.
+    speeds : sequence of float, default=(0.9, 1.1)
+        All recordings are taken again at each of these speeds, as those of further voices: like a tape that runs
+        faster or slower, which changes pitch and timbre, too. An empty sequence leaves this out.
 
     Returns
     -------
@@ -88,7 +104,8 @@ def fit_base(
     Raises
     ------
     ValueError
-        If there are fewer than two voices, one is silent, or the separator has no single neural source model.
+        If there are fewer than two voices, one is silent, a speed is not between 0.1 and 10, or the separator has no
+        single neural source model.
 
     See Also
     --------
@@ -104,7 +121,7 @@ def fit_base(
     >>> separator = unfitted_base(random_state=0)
     >>> separator.separator.set_params(**short)  # doctest: +ELLIPSIS
     SupervisedSeparator(...)
-    >>> base = fit_base(X, y, separator)
+    >>> base = fit_base(X, y, separator, speeds=())
     >>> [str(label) for label in base.classes_]
     ['higher voices', 'lower voices']
     >>> sorted(parts_of_base(base))
@@ -118,15 +135,46 @@ def fit_base(
         raise ValueError("A base needs a SupervisedSeparator with one neural source model for all sources.")
     waves, y = check_utterances(separator, utterances, voices, reset=True)
     labels, codes = check_labels(y, unit="utterances")
+    waves, codes, names = _at_speeds(waves, codes, labels, check_speeds(speeds), separator.sample_rate)
     stft = STFT() if separator.stft is None else clone(separator.stft)
-    frames, own, _ = clean_frames(waves, codes, labels, stft, separator.sample_rate)
+    frames, own, _ = clean_frames(waves, codes, names, stft, separator.sample_rate)
     if separator.random_state is not None:
         seed_if_unseeded(inner, derive_seed(separator.random_state))
     seed_if_unseeded(model, derive_seed(inner.random_state))
-    pitches = [pitch(frames[own == code], stft, separator.sample_rate) for code in range(len(labels))]
-    is_lower = np.argsort(np.argsort(pitches, kind="stable")) < len(labels) // 2
+    pitches = [pitch(frames[own == code], stft, separator.sample_rate) for code in range(len(names))]
+    is_lower = np.argsort(np.argsort(pitches, kind="stable")) < len(names) // 2
     _fit_parts(inner, model, frames, np.array(POOLS)[is_lower[own].astype(int)], separator.verbose)
     return AudioSeparator.from_fitted(inner, stft=stft, sample_rate=separator.sample_rate)
+
+
+def check_speeds(speeds: Any) -> list[float]:
+    """Return speeds as a list of numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are no sequence of numbers between 0.1 and 10.
+    """
+    try:
+        found = [float(speed) for speed in speeds]
+    except (TypeError, ValueError):
+        found = [np.nan]
+    if not all(1 / _FASTEST <= speed <= _FASTEST for speed in found):
+        raise ValueError(f"speeds must be a sequence of numbers between {1 / _FASTEST} and {_FASTEST}, got {speeds!r}.")
+    return found
+
+
+def _at_speeds(
+    waves: Any, codes: NDArray[np.intp], labels: Any, speeds: list[float], sample_rate: int
+) -> tuple[list[NDArray[np.floating]], NDArray[np.intp], NDArray[np.object_]]:
+    """Add all recordings at other speeds, as those of further voices."""
+    every_wave, every_code, names = [*waves], [codes], [*labels]
+    for speed in speeds:
+        rate = max(1, round(sample_rate / speed))
+        every_wave += [resample(np.asarray(wave), sample_rate, rate) for wave in waves]
+        every_code.append(codes + len(names))
+        names += [f"{label} at speed {speed:g}" for label in labels]
+    return every_wave, np.concatenate(every_code), np.array(names, dtype=object)
 
 
 def _fit_parts(
@@ -202,4 +250,5 @@ def pitch(frames: NDArray[np.floating], stft: STFT, sample_rate: int) -> float:
     return float(sample_rate / (shortest + np.median(lags[voiced].argmax(axis=1))))
 
 
+_FASTEST = 10.0
 _VOICED = 0.5  # share of a frame's power that repeats itself

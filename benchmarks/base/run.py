@@ -39,7 +39,7 @@ from sklearn_gass import (  # noqa: E402
     load_model,
     save_model,
 )
-from sklearn_gass.base_models import SHORT, fit_base, parts_of_base, unfitted_base  # noqa: E402
+from sklearn_gass.base_models import SHORT, SPEEDS, fit_base, parts_of_base, unfitted_base  # noqa: E402
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs  # noqa: E402
 
 RESULTS, BASES, PUBLISHED = HERE / "results.json", HERE / "bases", HERE.parent / "paper" / "results.json"
@@ -58,6 +58,11 @@ def plain_separator(seed):
     return AudioSeparator(SupervisedSeparator(VAESourceModel(), **parts), random_state=seed)
 
 
+def base_settings(seed):
+    """Return a hash of all that a base is trained with."""
+    return joblib.hash([settings(unfitted_base(random_state=seed)), SPEEDS])
+
+
 def based_separator(base, seed):
     """Return the separator whose training begins at a base."""
     return AudioSeparator(SupervisedSeparator(**parts_of_base(base)), stft=base.stft, random_state=seed)
@@ -65,17 +70,17 @@ def based_separator(base, seed):
 
 def load_base(number, pair, data, seed, folder):
     """Return the base for a pair, and the CPU seconds that it took; train and keep it if it is not there."""
-    separator = unfitted_base(random_state=seed)
     path = folder / f"pair{number:02d}_seed{seed}.safetensors"
-    if path.exists() and describe_model(path)["card"]["settings"] == settings(separator):
+    if path.exists() and describe_model(path)["card"]["settings"] == base_settings(seed):
         return load_model(path), describe_model(path)["card"]["seconds"]
     sentences = np.array([group.split("/")[1] for group in data.groups])
     taken = ~np.isin(data.speakers, [pair.first, pair.second]) & ~np.isin(sentences, SAID_BY_ALL)
     begin = time.process_time()
-    base = fit_base([data.utterances[i] for i in np.flatnonzero(taken)], data.speakers[taken], separator)
+    utterances = [data.utterances[i] for i in np.flatnonzero(taken)]
+    base = fit_base(utterances, data.speakers[taken], unfitted_base(random_state=seed))
     seconds = time.process_time() - begin
     folder.mkdir(parents=True, exist_ok=True)
-    save_model(base, path, card={"settings": settings(separator), "seconds": seconds})
+    save_model(base, path, card={"settings": base_settings(seed), "seconds": seconds})
     return load_model(path), seconds
 
 
@@ -158,7 +163,7 @@ def run(number, pair, data, seed, options):
             separator, extra = plain_separator(seed), {}
             described = settings(separator)
             if with_base:
-                described = joblib.hash([settings(unfitted_base(random_state=seed)), SHORT])
+                described = joblib.hash([base_settings(seed), SHORT])
             key = number, seed, seconds, with_base
             if load().get(key, {}).get("settings") == described:
                 continue

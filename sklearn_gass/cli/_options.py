@@ -14,6 +14,7 @@ from sklearn_gass.cli._models import MODELS, NEURAL, PRESETS
 _WEIGHT = values.number_above(0, included=True, finite=True)
 _EXPONENT = values.number_above(0, included=False)
 _CONSISTENCY = values.number_above(0, included=True, most=1e6)
+_SPEED = values.number_above(0.1, included=True, most=10)
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +70,13 @@ def add_train_base(parser: argparse.ArgumentParser) -> None:
     _add_model_file(parser, "model file to write, by custom with the suffix .safetensors", required=True)
     parser.add_argument(
         "--model", choices=sorted(NEURAL), default="vae", help="source model of all voices (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--speeds",
+        metavar="S",
+        type=_SPEED,
+        nargs="*",
+        help="train on copies at these speeds, too, as on further voices; none for no copies (default: 0.9 1.1)",
     )
     _add_training(parser)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sklearn_gass.base_models import BASE_PARAMS, fit_base
+from sklearn_gass.base_models import BASE_PARAMS, SPEEDS, fit_base
 from sklearn_gass.cli._console import CommandError, Console, stated
 from sklearn_gass.cli._plan import Plan, unique
 from sklearn_gass.cli._train import check_model_path, write_model
@@ -19,6 +19,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
     # a base has one source model for all voices, so that one label is enough to plan it
     plan = Plan({"voices": args.model}, {**BASE_PARAMS, **unique(args.settings, "--set")}, args.seed, args.device)
     plan.make(args.sample_rate or 16000)
+    speeds = SPEEDS if args.speeds is None else args.speeds
     card = unique(args.card, "--card")
     files = TrainingFiles(voices, [], args.output)
     check_model_path(args.output, files, overwrite=args.overwrite)
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
         console.notice(f"Training a base on {data.description}. {files.describe_skipped()}".strip())
         begin(f"Training {plan.title}", plan.cost)
         with stated("Training"):
-            base = fit_base(data.waves, data.labels, plan.make(data.sample_rate))
+            base = fit_base(data.waves, data.labels, plan.make(data.sample_rate), speeds=speeds)
         begin(f"Writing {args.output.name}")
         kept = {"base trained on": data.description, **card}
         path = write_model(base, args.output, kept, overwrite=args.overwrite)
