@@ -324,10 +324,29 @@ def voices():
     return make_voices(5, n_utterances=2, duration=0.5, sample_rate=8000, random_state=0)
 
 
+SMALL_STFT = STFT(256, 64)
+
+
+def pools(monkeypatch, utterances, voices, **params):
+    """Return the frames of both sources that a base would be trained on."""
+    seen = {}
+
+    def fit(self, X, y):
+        seen.update({pool: X[y == pool] for pool in POOLS})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SupervisedSeparator, "fit", fit)
+    model = VAESourceModel(2, hidden_layer_sizes=(4,), max_iter=1)
+    separator = AudioSeparator(SupervisedSeparator(model), stft=SMALL_STFT, sample_rate=8000)
+    with pytest.raises(KeyboardInterrupt):
+        fit_base(utterances, voices, separator, **params)
+    return seen[POOLS[0]], seen[POOLS[1]]
+
+
 @pytest.fixture(scope="module")
 def voices_base(voices):
     """A base of the first three of five voices."""
-    separator = unfitted_base(stft=STFT(256, 64), sample_rate=8000, random_state=0)
+    separator = unfitted_base(stft=SMALL_STFT, sample_rate=8000, random_state=0)
     short = {"source_model__max_iter": 2, "start__max_iter": 2, "critic__max_iter": 2}
     separator.separator.set_params(source_model__hidden_layer_sizes=(8,), **short)
     return fit_base(voices.utterances[:6], voices.speakers[:6], separator)
@@ -364,7 +383,7 @@ class TestBases:
         assert_array_equal(*results)
 
     def test_the_same_base_every_time(self, voices, voices_base):
-        separator = clone(AudioSeparator(voices_base.separator_, stft=STFT(256, 64), sample_rate=8000, random_state=0))
+        separator = clone(AudioSeparator(voices_base.separator_, stft=SMALL_STFT, sample_rate=8000, random_state=0))
         model = clone(voices_base.separator_.source_models_[0].estimator)
         separator.separator.source_model = model
         again = fit_base(voices.utterances[:6], voices.speakers[:6], separator)
@@ -373,21 +392,23 @@ class TestBases:
         )
 
     def test_the_lower_half_of_the_voices_is_one_source(self, monkeypatch, voices):
-        seen, stft = {}, STFT(256, 64)
-
-        def fit(self, X, y):
-            seen.update({pool: X[y == pool] for pool in POOLS})
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(SupervisedSeparator, "fit", fit)
-        model = VAESourceModel(2, hidden_layer_sizes=(4,), max_iter=1)
-        separator = AudioSeparator(SupervisedSeparator(model), stft=stft, sample_rate=8000)
-        with pytest.raises(KeyboardInterrupt):
-            fit_base(voices.utterances[:6], voices.speakers[:6], separator)
-        higher, lower = (seen[pool] for pool in POOLS)
+        higher, lower = pools(monkeypatch, voices.utterances[:6], voices.speakers[:6], speeds=())
         assert len(higher) == 2 * len(lower)
-        voice_pitches = [pitch(part, stft, 8000) for part in np.split(higher, 2)]
-        assert pitch(lower, stft, 8000) <= min(voice_pitches)
+        voice_pitches = [pitch(part, SMALL_STFT, 8000) for part in np.split(higher, 2)]
+        assert pitch(lower, SMALL_STFT, 8000) <= min(voice_pitches)
+
+    def test_recordings_at_other_speeds_are_those_of_other_voices(self, monkeypatch):
+        time = np.arange(8000) / 8000
+        voices = [np.sin(2 * np.pi * frequency * np.outer([1, 2, 3], time)).sum(0) for frequency in (150, 200)]
+        higher, lower = pools(monkeypatch, voices, ["a", "b"], speeds=[0.8, 1.6])
+        # 120, 150 and 160 Hz; 200, 240 and 320 Hz
+        assert len(lower) == pytest.approx(len(higher) * (1 / 0.8 + 1 + 1 / 0.8) / (1 + 2 / 1.6), rel=0.05)
+        assert pitch(lower, SMALL_STFT, 8000) < 170 < pitch(higher, SMALL_STFT, 8000)
+
+    @pytest.mark.parametrize("speeds", [0.9, "0.9", [0], [0.9, 11], [np.nan], [None], None])
+    def test_what_is_no_speed_is_refused(self, voices, speeds):
+        with pytest.raises(ValueError, match="speeds must be a sequence of numbers"):
+            fit_base(voices.utterances, voices.speakers, speeds=speeds)
 
     def test_how_a_base_was_trained_is_not_taken_over(self, voices_base, tmp_path):
         trained = copy.deepcopy(voices_base)

@@ -46,6 +46,27 @@ def test_a_base_is_written(base_file):
     assert description["card"] == {"base trained on": trained_on, "licence": "CC0"}
 
 
+def test_speeds_are_those_of_python(base, base_file):
+    argv = ["train-base", "voices", "--sample-rate", str(RATE), *CHEAP, *SMALL, "-o"]
+    for name, speeds in (("default", ["--speeds", "0.9", "1.1"]), ("none", ["--speeds"])):
+        assert main([*argv, f"{name}.safetensors", *speeds]) == 0
+    distances = [distance(load_model(base_file), load_model(f"{name}.safetensors")) for name in ("default", "none")]
+    assert distances[0] == 0 < distances[1]
+
+
+@pytest.mark.parametrize("speed", ["0", "20", "fast"])
+def test_what_is_no_speed_gets_one_sentence(capsys, speed):
+    with pytest.raises(SystemExit):
+        main(["train-base", "voices", "-o", "b.safetensors", "--speeds", speed])
+    assert f"'{speed}' is not a number from 0.1 to 10" in capsys.readouterr().err
+
+
+def distance(*bases):
+    """Return how far the weights of the source models of two bases are apart."""
+    first, second = (base.separator_.source_models_[0].estimator.weights_ for base in bases)
+    return max(abs(first[name] - second[name]).max() for name in first)
+
+
 def test_training_begins_at_it(base, capsys):
     assert main([*TRAIN, "--base", base, *CHEAP, *SMALL]) == 0
     separator = load_model("m.safetensors").separator_
