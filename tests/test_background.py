@@ -190,6 +190,13 @@ class TestBlocks:
         assert not np.any(silent)
         assert np.square(again[0] - known).sum() < 1.5 * np.square(first[0] - known).sum()
 
+    def test_a_background_that_begins_later_is_learned(self, known, unknown):
+        model = fitted(known, n_components=4)
+        alone = model.separate(known + unknown)[0]
+        _, second = in_blocks(model, known, known + unknown)
+        errors = [np.square(estimate - known).sum() for estimate in (second[0], alone)]
+        assert errors[0] < 1.5 * errors[1]
+
     def test_what_was_heard_of_no_background_is_refused(self, known, unknown):
         heard = fitted(known).explain(unknown).background
         model = SupervisedSeparator(NMFSourceModel(2)).fit(np.vstack([known, unknown]), ["a"] * 60 + ["b"] * 60)
