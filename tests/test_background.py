@@ -174,6 +174,19 @@ def in_blocks(model, *blocks):
     return [masks * mixture for masks, _, mixture, _ in explained]
 
 
+class TestLabels:
+    @pytest.mark.parametrize(("label", "classes"), [("1", [0, 1]), ("-7", [-7, 0]), ("rest", ["0", "rest"])])
+    def test_numbers_stay_numbers_if_they_can(self, known, label, classes):
+        models = [("0", NMFSourceModel(2)), (label, BackgroundModel(2))]
+        audio = SupervisedSeparator(models, random_state=0).fit(known, [0] * 60)
+        assert audio.classes_.tolist() == classes
+        assert np.isfinite(audio.score(np.vstack([known, known]), np.repeat(classes, 60)))
+
+    def test_a_score_without_recordings_of_the_background_says_what_is_missing(self, known):
+        with pytest.raises(ValueError, match="A source with a BackgroundModel needs recordings"):
+            fitted(known).score(known, ["known"] * 60)
+
+
 class TestBlocks:
     def test_the_second_block_goes_on_with_the_first(self, known, unknown):
         model = fitted(known)
