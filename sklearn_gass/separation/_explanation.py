@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from sklearn_gass.engine import Background
+from sklearn_gass.engine import Background, Memory
 from sklearn_gass.masks import ratio_masks
 from sklearn_gass.separation._spread import Spread
 
@@ -104,3 +105,25 @@ class Explanation:
             Separated frames, which sum to the mixture.
         """
         return self.masks(exponent) * self.mixture
+
+
+def heard_for(heard: Any, frames: Tensor) -> Background:
+    """Return what was learned of a background in the floating type of frames, and where they are.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or of frames of another width.
+    """
+    if not isinstance(heard, Background):
+        raise ValueError(
+            "heard must be the attribute background of the explanation of an earlier part of the recording, got "
+            f"{type(heard).__name__}."
+        )
+    memory = heard.memory
+    tensors = [heard.known_quiet, heard.templates, *([] if memory is None else [memory.frames, memory.known])]
+    widths = {tensor.shape[-1] for tensor in tensors if tensor is not None} - {frames.shape[1]}
+    if widths:
+        raise ValueError(f"heard is of frames with {widths.pop()} bins, but X has {frames.shape[1]}.")
+    quiet, templates, *remembered = [None if tensor is None else tensor.to(frames) for tensor in tensors]
+    return replace(heard, known_quiet=quiet, templates=templates, memory=Memory(*remembered) if remembered else None)
