@@ -183,7 +183,7 @@ class TestWhoHasTheLastWord:
             (model, "VAESourceModel"),
             (3, "int"),
             (None, "NoneType"),
-            ("ab", "str"),
+            ("ab", "str with str"),
             ([("a", pair), model], "list with VAESourceModel"),
             ([("a", pair), None], "list with NoneType"),
             ((("a", pair), ("b",)), "tuple with tuple"),

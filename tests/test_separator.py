@@ -410,7 +410,7 @@ class TestFittedModels:
             ([("a", a), ("a", b)], ValueError, "Names provided are not unique"),
             ([("a", a), ("b", narrow)], ValueError, r"differ in their number of bins.*\[5, 12\]"),
             ([("a", a), ("b", NMFSourceModel())], NotFittedError, "not fitted yet"),
-            ([a, b], ValueError, "list of .label, source model."),
+            ([a, b], ValueError, "list of .label, fitted source model or separator.* got list with NMFSourceModel"),
         ]:
             with pytest.raises(error, match=message):
                 SupervisedSeparator.from_fitted(models)

@@ -23,15 +23,15 @@ def listed(items: Any, *, also: str = "") -> list[Any]:
     ValueError
         If it is something else.
     """
-    kind = type(items).__name__
-    items = list(items) if isinstance(items, Iterable) and not isinstance(items, Mapping) else [items]
-    for item in items:
+    pairs = list(items) if isinstance(items, Iterable) and not isinstance(items, Mapping) else [items]
+    for item in pairs:
         if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
+            inside = "" if item is items else f" with {type(item).__name__}"
             raise ValueError(
                 f"from_fitted takes {also}a list of (label, fitted source model or separator) with str labels, got "
-                f"{kind}{'' if type(item).__name__ == kind else f' with {type(item).__name__}'}."
+                f"{type(items).__name__}{inside}."
             )
-    return items
+    return pairs
 
 
 def take_sources(items: list[Any]) -> tuple[list[Any], dict[str, Any]]:
