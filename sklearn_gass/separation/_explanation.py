@@ -121,9 +121,14 @@ def heard_for(heard: Any, frames: Tensor) -> Background:
             f"{type(heard).__name__}."
         )
     memory = heard.memory
-    tensors = [heard.known_quiet, heard.templates, *([] if memory is None else [memory.frames, memory.known])]
-    widths = {tensor.shape[-1] for tensor in tensors if tensor is not None} - {frames.shape[1]}
+    remembered = [] if memory is None else [memory.frames, memory.known]
+    learned = [part for part in (heard.known_quiet, heard.templates) if part is not None]
+    widths = {part.shape[-1] for part in (*learned, *remembered)} - {frames.shape[1]}
     if widths:
         raise ValueError(f"heard is of frames with {widths.pop()} bins, but X has {frames.shape[1]}.")
-    quiet, templates, *remembered = [None if tensor is None else tensor.to(frames) for tensor in tensors]
-    return replace(heard, known_quiet=quiet, templates=templates, memory=Memory(*remembered) if remembered else None)
+    return replace(
+        heard,
+        known_quiet=None if heard.known_quiet is None else heard.known_quiet.to(frames),
+        templates=None if heard.templates is None else heard.templates.to(frames),
+        memory=None if memory is None else Memory(memory.frames.to(frames), memory.known.to(frames)),
+    )
