@@ -235,6 +235,7 @@ def check_same_labels(given: Sequence[Any], known: Sequence[Any], *, unit: str |
     if unknown:
         raise ValueError(f"Unknown source label(s) {unknown}; the sources are {sorted(known)}.{hint}")
     if missing:
+        hint += " A source with a BackgroundModel needs recordings, too, to be scored." if unit else ""
         raise ValueError(
             f"No {unit or 'frames'} of source(s) {missing}, but every one of {sorted(known)} is needed.{hint}"
         )

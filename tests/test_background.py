@@ -175,6 +175,19 @@ def in_blocks(model, *blocks):
     return [masks * mixture for masks, _, mixture, _ in explained]
 
 
+class TestLabels:
+    @pytest.mark.parametrize(("label", "classes"), [("1", [0, 1]), ("-7", [-7, 0]), ("rest", ["0", "rest"])])
+    def test_numbers_stay_numbers_if_they_can(self, known, label, classes):
+        models = [("0", NMFSourceModel(2)), (label, BackgroundModel(2))]
+        audio = SupervisedSeparator(models, random_state=0).fit(known, [0] * 60)
+        assert audio.classes_.tolist() == classes
+        assert np.isfinite(audio.score(np.vstack([known, known]), np.repeat(classes, 60)))
+
+    def test_a_score_without_recordings_of_the_background_says_what_is_missing(self, known):
+        with pytest.raises(ValueError, match="A source with a BackgroundModel needs recordings"):
+            fitted(known).score(known, ["known"] * 60)
+
+
 class TestBlocks:
     def test_the_second_block_goes_on_with_the_first(self, known, unknown):
         model = fitted(known)
@@ -190,6 +203,13 @@ class TestBlocks:
         _, first, *silent, again = in_blocks(model, np.zeros((20, 20)), mixture, *silence, mixture)
         assert not np.any(silent)
         assert np.square(again[0] - known).sum() < 1.5 * np.square(first[0] - known).sum()
+
+    def test_a_background_that_begins_later_is_learned(self, known, unknown):
+        model = fitted(known, n_components=4)
+        alone = model.separate(known + unknown)[0]
+        _, second = in_blocks(model, known, known + unknown)
+        errors = [np.square(estimate - known).sum() for estimate in (second[0], alone)]
+        assert errors[0] < 1.5 * errors[1]
 
     def test_what_was_heard_of_no_background_is_refused(self, known, unknown):
         heard = fitted(known).explain(unknown).background

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 PAPER = Path(__file__).parent.parent / "benchmarks" / "paper"
+BASE = PAPER.parent / "base"
 
 
 @pytest.fixture
@@ -205,6 +206,31 @@ def test_points_of_a_curve_have_the_same_pairs(report):
     cells = {("VAE", 0.2, pair, 0): cell for pair in (0, 6)} | {("VAE", 0.4, 0, 0): cell, ("VAE", 0.2, 0, 1): cell}
     ((seconds, sdr, n_seeds),) = curve.points(cells, "VAE")
     assert (seconds, sdr, n_seeds) == (10.0, {0: 10.0, 6: 10.0}, 1)
+
+
+@pytest.fixture
+def learning_curve(report, monkeypatch):
+    """Return the module that makes the page about little sound."""
+    monkeypatch.syspath_prepend(str(BASE))
+    return importlib.import_module("learning_curve")
+
+
+def test_published_learning_curve_is_that_of_the_published_cells(report, learning_curve):
+    page = (report.ROOT / "docs" / "learning_curve.md").read_text(encoding="utf-8")
+    assert learning_curve.make_page(learning_curve.published() | learning_curve.load()) == page
+
+
+def test_lengths_of_sound_are_compared_by_common_seeds(learning_curve):
+    cells = {
+        (pair, seed, 3.0, base): {"sdr": 10.0 + base + 5 * seed, "fit_seconds": 60.0 - 30 * base}
+        for pair in learning_curve.PAIRS
+        for seed, base in ((0, 0), (0, 1), (1, 0))
+    }
+    assert learning_curve.table(cells)[2:] == [
+        "| 3 | 10.00 | 11.00 | +1.00 [+1.00, +1.00] | 10.00 and 11.00 | 60 and 30 | 1 |"
+    ]
+    del cells[6, 0, 3.0, 1]
+    assert learning_curve.table(cells)[2:] == []
 
 
 def test_readme_table_names_the_best_generative_model(report):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,31 @@ from figure import write_svg
 from matplotlib.figure import Figure
 from time_curve import by_pair, mean, with_interval
 
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent.parent / "docs"
+RESULTS, PUBLISHED = HERE / "results.json", HERE.parent / "paper" / "results.json"
 PAIRS = (0, 6, 12, 18, 24)
 SECONDS = (3.0, 6.0, 12.0, 0.0)
 """Seconds of each voice; 0 for all there are."""
 ALL = 25
 """Where these are drawn: what nine sentences have on average."""
 NAMES = "without a base", "with a base"
+
+
+def load():
+    """Return the cells that are there, by pair, seed, seconds (0 for all) and whether there is a base."""
+    cells = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    return {(cell["pair"], cell["seed"], cell["seconds"], cell["base"]): cell for cell in cells}
+
+
+def published():
+    """Return the cells of ``benchmarks/paper/run.py`` for the same separator without a base, on all recordings."""
+    cells = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    return {
+        (cell["number"], cell["seed"], 0.0, 0): {"pair": cell["number"], **cell["rows"]["VAE"]}
+        for cell in cells
+        if cell["family"] == "vae"
+    }
 
 
 def points(cells, base):
@@ -73,11 +92,10 @@ def table(cells):
     return lines
 
 
-def write_page(cells):
-    """Write the page and its figure."""
-    draw(cells, DOCS / "learning_curve.svg")
+def make_page(cells):
+    """Return the page as Markdown."""
     listed = "\n".join(table(cells))
-    page = f"""# How much clean sound is needed
+    return f"""# How much clean sound is needed
 
 How much better does separation become with more recordings of each voice, and what do recordings of other voices buy?
 Scores are SDR in dB by BSS eval, as means over five pairs of speakers of the TIMIT sample; no speaker belongs to two of
@@ -94,4 +112,9 @@ voices; two trainings shared two cores, and the training of the base comes on to
 
 {listed}
 """
-    (DOCS / "learning_curve.md").write_text(page, encoding="utf-8")
+
+
+def write_page(cells):
+    """Write the page and its figure."""
+    draw(cells, DOCS / "learning_curve.svg")
+    (DOCS / "learning_curve.md").write_text(make_page(cells), encoding="utf-8")

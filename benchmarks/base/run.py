@@ -24,7 +24,7 @@ import torch
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "paper"))
-from learning_curve import write_page  # noqa: E402
+from learning_curve import RESULTS, load, published, write_page  # noqa: E402
 from report import interval, wins  # noqa: E402
 from run import current_commit, score  # noqa: E402
 from time_curve import by_pair  # noqa: E402
@@ -42,7 +42,7 @@ from sklearn_gass import (  # noqa: E402
 from sklearn_gass.base_models import SHORT, SPEEDS, fit_base, parts_of_base, unfitted_base  # noqa: E402
 from sklearn_gass.datasets import fetch_timit_sample, make_pair, speaker_pairs  # noqa: E402
 
-RESULTS, BASES, PUBLISHED = HERE / "results.json", HERE / "bases", HERE.parent / "paper" / "results.json"
+BASES = HERE / "bases"
 SAID_BY_ALL = ("sa1", "sa2")
 REVISION = 1  # raise it when results change though no parameter does
 
@@ -104,22 +104,6 @@ def run_cell(separator, example, utterances, speakers):
     separation = separator.separate(example.mixture)
     estimates = np.stack([separation[speaker] for speaker in example.reference_speakers])
     return {**score(example.references, estimates), "fit_seconds": seconds}
-
-
-def load():
-    """Return the cells that are there, by pair, seed, seconds (0 for all) and whether there is a base."""
-    cells = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
-    return {(cell["pair"], cell["seed"], cell["seconds"], cell["base"]): cell for cell in cells}
-
-
-def published():
-    """Return the cells of ``benchmarks/paper/run.py`` for the same separator without a base, on all recordings."""
-    cells = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    return {
-        (cell["number"], cell["seed"], 0.0, 0): {"pair": cell["number"], **cell["rows"]["VAE"]}
-        for cell in cells
-        if cell["family"] == "vae"
-    }
 
 
 def save(cells):

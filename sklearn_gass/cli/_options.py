@@ -40,7 +40,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=values.positive_int,
         help="add a source 'background' that needs no recordings: N templates of it are learned from each mixture, so "
-        "that one source with recordings is enough",
+        "that one source with recordings is enough; those of background=FOLDER, if there are any, are where it begins",
     )
     parser.add_argument(
         "--base",

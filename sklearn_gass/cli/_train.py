@@ -19,14 +19,15 @@ from sklearn_gass.cli._training_files import TrainingFiles
 def run(args: argparse.Namespace, console: Console) -> None:
     """Train and write the model."""
     sources = group_by_label(args.sources, "the command", fewest=2 if args.background is None else 1)
-    if args.background is not None and BACKGROUND in sources:
-        raise CommandError(f"{BACKGROUND!r} is what --background calls its source: give the recordings another label.")
+    known = [label for label in sources if label != BACKGROUND or args.background is None]
+    if not known:
+        raise CommandError("There are recordings of the background only, but those of a known source are needed, too.")
     check_file_names(list(sources))
     if args.preset is not None and args.base is not None:
         raise CommandError("--preset and --base both say how long training takes: leave one out.")
     base = None if args.base is None else load_base(args.base)
     own = None if base is None else name_of_model(base)
-    models = choose_models(args.model, list(sources), own or "vae")
+    models = choose_models(args.model, known, own or "vae")
     settings = unique(args.settings, "--set")
     if args.checkpoint is not None:
         if args.checkpoint.resolve() == args.output.resolve():

@@ -42,7 +42,10 @@ def group_by_label(pairs: Sequence[tuple[str, Path]], what: str, *, fewest: int 
     for label, path in pairs:
         sources.setdefault(label, []).append(path)
     if len(sources) < fewest:
-        raise CommandError(f"Separation needs two or more sources, but {what} names only {next(iter(sources))!r}.")
+        raise CommandError(
+            f"Separation needs two or more sources, but {what} names only {next(iter(sources))!r}. If nobody recorded "
+            "the rest, sklearn-gass train --background learns it from mixtures."
+        )
     return sources
 
 

@@ -73,8 +73,9 @@ class Background:
         Seed of the first templates.
     known_quiet : Tensor of shape (n_bins,) or None
         Sum of the quiet spectra of the known sources, as `quiet_spectrum` gives them; ``None`` if all of them pause.
-    templates : Tensor of shape (n_components, n_bins) or None
-        First templates, as loud as they are on average; ``None`` makes them of the quiet parts of the mixture.
+    templates : Tensor of shape (n_known, n_bins) or None
+        First templates, as loud as they are on average, at most `n_components`. The others are made of the quiet parts
+        of the mixture; ``None`` makes all of them so.
     memory : Memory or None
         Further frames to learn templates from.
     """
@@ -191,18 +192,19 @@ class _Search:
         would keep it.
         """
         background, unit = self.background, self.problem.unit
-        if background.templates is not None:
-            self.templates = background.templates / unit
-            self.activations = torch.ones_like(self.frames[:, :1]).expand(-1, len(self.templates)).clone()
-            return
+        known = self.own[:0] if background.templates is None else background.templates / unit
+        self.templates = torch.cat([known, self._new_templates(background.n_components - len(known))])
+        self.activations = torch.ones_like(self.frames[:, :1]).expand(-1, len(self.templates)).clone()
+
+    def _new_templates(self, n: int) -> Tensor:
+        """Make templates of what goes on in quiet moments beside the known sources."""
         quiet = quiet_spectrum(self.own)
-        if background.known_quiet is not None:
-            quiet = (quiet - background.known_quiet / unit).clamp_min(0)
+        if self.background.known_quiet is not None:
+            quiet = (quiet - self.background.known_quiet / self.problem.unit).clamp_min(0)
         quiet = _EXCESS * quiet + _FLOOR
-        generator = torch.Generator().manual_seed(background.seed)
-        noise = torch.rand(background.n_components, len(quiet), generator=generator, dtype=torch.float64)
-        self.templates = quiet * (0.5 + noise.to(quiet)) / background.n_components
-        self.activations = torch.ones_like(self.frames[:, :1]).expand(-1, background.n_components).clone()
+        generator = torch.Generator().manual_seed(self.background.seed)
+        noise = torch.rand(n, len(quiet), generator=generator, dtype=torch.float64)
+        return quiet * (0.5 + noise.to(quiet)) / max(n, 1)
 
     def improve_sources(self) -> None:
         """Improve the latents of the known sources beside the background."""
@@ -248,16 +250,22 @@ class _Search:
         )
 
     def _learned(self) -> Background:
-        """Return what the next part is to go on from; silence teaches nothing."""
-        audible = torch.nonzero(self.frames.sum(1))[:, 0]
-        if not len(audible):
+        """Return what the next part is to go on from: the louder half of the templates; silence teaches nothing.
+
+        The other half begins anew in each part, or else a background that begins later would have to be learned by
+        templates that explain something else.
+        """
+        if not self.own.any():
             return self.background
+        audible = torch.nonzero(self.frames.sum(1))[:, 0]
         levels = self.activations[audible].mean(0)
         levels = levels.clamp_min(float(_FAINT * levels.mean()))  # a template that is not heard now may be later
+        templates = self.templates * levels[:, None]
+        loudest = templates.mean(1).argsort(descending=True)[: len(templates) // 2]
         unit = self.problem.unit
         rows = audible[torch.linspace(0, len(audible) - 1, min(len(audible), _REMEMBERED)).round().long()]
         memory = Memory(self.frames[rows] * unit, self.known[rows] * unit)
-        return dataclasses.replace(self.background, templates=self.templates * levels[:, None] * unit, memory=memory)
+        return dataclasses.replace(self.background, templates=templates[loudest] * unit, memory=memory)
 
     def _own_activations(self) -> Tensor:
         return self.activations[: len(self.own)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 import numpy as np
@@ -167,6 +168,11 @@ class SeparatorComposition(BaseComposition):
         background = self._background_label()
         if background is None or background in map(str, labels):
             return labels
+        if labels.dtype.kind in "iu":  # as it would be if the background had recordings, too
+            with contextlib.suppress(ValueError, OverflowError):
+                number = labels.dtype.type(background)
+                if str(number) == background:
+                    return np.unique([*labels, number])
         return np.unique([*map(str, labels), background])
 
     @classmethod

@@ -55,8 +55,8 @@ class TrainedParameters(BaseEstimator):
         for name in sorted(changes):
             if name not in acting and name.rpartition("__")[2] not in _HARMLESS:
                 raise ValueError(
-                    f"{name} has changed since this {type(self).__name__} was fitted, but only training reads it: fit "
-                    f"again, or set it back to {before.get(name)!r}."
+                    f"{name} has changed since this {type(self).__name__} was fitted, and would act after another fit "
+                    f"only: fit again, or set it back to {before.get(name)!r}."
                 )
         return {name: value for name, value in changes.items() if name in acting}
 

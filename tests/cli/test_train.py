@@ -232,5 +232,15 @@ def test_a_checkpoint_is_no_model(files, capsys):
     )
 
 
-def test_recordings_cannot_have_the_label_of_the_background(files, capsys):
-    assert_fails(["train", "background=low", "--background", "2", "-o", "a.safetensors"], capsys, "another label")
+def test_recordings_of_the_background_are_where_it_begins(files):
+    argv = ["train", "low=low", "background=high", *"--background 2 --model nmf -o a.safetensors".split()]
+    assert main(argv) == 0
+    audio = load_model("a.safetensors")
+    assert audio.classes_.tolist() == ["background", "low"]
+    assert type(audio.separator_.source_models_[0]).__name__ == "BackgroundModel"
+    assert audio.separator_.source_models_[0].components_.shape[0] == 2
+
+
+def test_a_background_needs_a_known_source(files, capsys):
+    argv = ["train", "background=low", "--background", "2", "-o", "a.safetensors"]
+    assert_fails(argv, capsys, "There are recordings of the background only")
