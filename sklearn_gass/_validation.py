@@ -11,13 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-    validate_params,
-)
+from sklearn.utils._param_validation import HasMethods as _HasMethods
+from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._param_validation import InvalidParameterError, StrOptions, validate_params
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import check_non_negative, column_or_1d, validate_data
@@ -38,8 +34,32 @@ __all__ = [
     "fit_context",
     "is_ragged",
     "learned",
+    "refuse_class",
     "validate_params",
 ]
+
+
+class Interval(_Interval):
+    """Constraint to numbers of an interval. True and False are none, though Python counts them among the integers."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, bool) and bool(super().is_satisfied_by(val))
+
+
+class HasMethods(_HasMethods):
+    """Constraint to objects that have some methods. A class is none, though its methods look the same."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, type) and bool(super().is_satisfied_by(val))
+
+    def __str__(self) -> str:
+        return str(super().__str__()).replace("an object", "an object (not a class)", 1)
+
+
+def refuse_class(name: str, value: Any) -> None:
+    """Raise ValueError for a class in place of an estimator."""
+    if isinstance(value, type):
+        raise ValueError(f"{name} must be an estimator, got the class {value.__name__}: write {value.__name__}().")
 
 
 def check_frames(estimator: BaseEstimator, X: ArrayLike, y: Any = "no_validation", *, reset: bool) -> Any:

@@ -1,5 +1,6 @@
 """A source that nobody recorded: its templates are learned from the mixture."""
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -261,6 +262,13 @@ class TestWaveforms:
         assert widths == [(2048, False), (297, True)]
         assert whole.sources.shape == (2, 25 * mixture.size)
 
+    @pytest.mark.parametrize("rate", ["16000", True, [16000], "fast"])
+    def test_a_rate_is_a_number(self, rate, audio):
+        separator, mixture, _ = audio
+        for separate in (separator.separate, separator.separate_blocks):
+            with pytest.raises(ValueError, match="sample_rate must be a number"):
+                separate(mixture, rate)
+
     def test_files_keep_it(self, audio, tmp_path):
         separator, mixture, _ = audio
         save_model(separator, tmp_path / "model.safetensors")
@@ -324,6 +332,68 @@ class TestRefusals:
         made = SupervisedSeparator([("known", NMFSourceModel(3)), ("rest", frozen)], random_state=0)
         separated = made.fit(known, ["known"] * 60).separate(known + unknown)
         assert np.square(separated[0] - known).sum() < 0.5 * np.square(unknown).sum()
+        assert joblib.hash(frozen.estimator) == joblib.hash(BackgroundModel(2, random_state=0).fit(unknown))
+
+    def test_a_frozen_one_that_does_not_fit(self, known, unknown):
+        narrow = FrozenEstimator(BackgroundModel(2).fit(unknown[:, :9]))
+        with pytest.raises(ValueError, match=r"differ in their number of bins, or from X: \[9, 20\]"):
+            SupervisedSeparator([("known", NMFSourceModel(3)), ("rest", narrow)]).fit(known, ["known"] * 60)
+        unfitted = BackgroundModel(2)
+        models = [("known", NMFSourceModel(3).fit(known)), ("rest", FrozenEstimator(unfitted))]
+        with pytest.raises(NotFittedError, match="BackgroundModel instance is not fitted"):
+            SupervisedSeparator(models).fit(known, ["known"] * 60)
+        with pytest.raises(NotFittedError, match="BackgroundModel instance is not fitted"):
+            SupervisedSeparator.from_fitted(models)
+        assert vars(unfitted) == vars(BackgroundModel(2)), "what is frozen stays as it is"
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"beta_loss": "x"}, "'beta_loss' parameter of BackgroundModel must be .* Got 'x'"),
+            ({"n_components": True}, "'n_components' parameter of BackgroundModel must be .* Got True"),
+        ],
+    )
+    def test_parameters_of_the_background(self, params, message, known, monkeypatch):
+        monkeypatch.setattr(NMFSourceModel, "fit", None)  # refused before anything is trained
+        models = [("known", NMFSourceModel(3)), ("rest", BackgroundModel().set_params(**params))]
+        with pytest.raises(ValueError, match=message):
+            SupervisedSeparator(models).fit(known, ["known"] * 60)
+
+    def test_what_was_not_heard(self, known, unknown):
+        model, mixture = fitted(known), known + unknown
+        explanation = model.explain(mixture)
+        for wrong in (3, explanation, mixture, {}):
+            message = f"heard must be the attribute background .* got {type(wrong).__name__}"
+            with pytest.raises(ValueError, match=message):
+                model.explain(mixture, heard=wrong)
+        narrow = fitted(known[:, :9])
+        for part in (mixture, np.zeros((3, 20))):  # silence leaves no templates
+            with pytest.raises(ValueError, match="heard is of frames with 20 bins, but X has 9"):
+                narrow.explain(mixture[:, :9], heard=model.explain(part).background)
+
+
+class TestGoingOn:
+    @pytest.mark.parametrize("recorded", [0, 20])
+    def test_floating_types_may_differ(self, recorded, known, unknown):
+        X, y = np.vstack([known, unknown[:recorded]]), ["known"] * 60 + ["rest"] * recorded
+        model, mixture = separator(NMFSourceModel(3)).fit(X, y), known + unknown
+        for part in (mixture[:30], np.zeros((3, 20))):
+            heard = [model.explain(part.astype(dtype)).background for dtype in (np.float64, np.float32)]
+            for one, other in (heard, heard[::-1]):
+                double = model.explain(mixture[30:], heard=one).estimates
+                single = model.explain(mixture[30:].astype(np.float32), heard=other).estimates
+                assert (double.dtype, single.dtype) == (np.float64, np.float32)
+                np.testing.assert_allclose(double, model.explain(mixture[30:], heard=other).estimates, rtol=0.01)
+                np.testing.assert_allclose(double, single, rtol=0.05, atol=0.05)
+
+    def test_a_warm_start_says_nothing_of_what_is_not_trained(self, known, unknown, recwarn):
+        model = fitted(known).set_params(warm_start=True)
+        model.fit(known, ["known"] * 60)
+        assert not recwarn.list
+        X, y = np.vstack([known, unknown]), ["known"] * 60 + ["rest"] * 60
+        model.fit(X, y)
+        with pytest.warns(UserWarning, match="BackgroundModel has no warm_start"):
+            model.fit(X, y)
 
 
 @pytest.fixture(scope="module")

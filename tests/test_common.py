@@ -8,6 +8,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
 from sklearn_gass import (
+    STFT,
     AudioSeparator,
     BackgroundModel,
     DAESourceModel,
@@ -88,3 +89,18 @@ def test_check_that_check_estimator_leaves_out(estimator, name):
     if check is None:
         pytest.skip(f"this scikit-learn has no {name}")
     check(type(estimator).__name__, clone(estimator))
+
+
+@pytest.mark.parametrize("estimator", [*{type(e): e for e in ESTIMATORS}.values(), CHEAP_START, CHEAP_CRITIC, STFT()])
+def test_true_is_no_number(estimator):
+    numbers = {name for name, value in type(estimator)().get_params(deep=False).items() if type(value) in (int, float)}
+    for name in numbers - {"verbose"} | ({"n_jobs"} & estimator.get_params().keys()):
+        with pytest.raises(ValueError, match=f"'{name}' parameter of {type(estimator).__name__} must be .* Got True"):
+            clone(estimator).set_params(**{name: True})._validate_params()
+
+
+@pytest.mark.parametrize("name", ["hidden_layer_sizes", "critic_hidden_layer_sizes"])
+@pytest.mark.parametrize("widths", [True, (8, True)])
+def test_true_is_no_width(name, widths):
+    with pytest.raises(ValueError, match=f"{name} must hold integers of at least 1, got "):
+        WGANSourceModel(**SMALL).set_params(**{name: widths}).fit([[1.0, 2.0], [2.0, 1.0]])

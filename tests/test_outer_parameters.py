@@ -125,6 +125,8 @@ def test_from_fitted_takes_separators_of_frames(separator, short_voices):
     audio = audio_of(separator).fit(list(short_voices.utterances), short_voices.speakers)
     with pytest.raises(ValueError, match="from_fitted takes a fitted separator of frames, got AudioSeparator"):
         AudioSeparator.from_fitted(audio)
+    with pytest.raises(ValueError, match="separator__max_iter is for a list of fitted models"):
+        AudioSeparator.from_fitted(audio.separator_, stft=audio.stft, separator__max_iter=5)
     with pytest.raises(ValueError, match="frames of 129 bins, but the STFT makes 513"):
         AudioSeparator.from_fitted(audio.separator_)
     again = AudioSeparator.from_fitted(audio.separator_, stft=audio.stft)

@@ -175,6 +175,32 @@ class TestWhoHasTheLastWord:
         with pytest.raises(ValueError, match=r"separator for 'c' has no such source; it has \['a', 'b'\]"):
             SupervisedSeparator.from_fitted([("a", pair), ("c", pair)])
 
+    @pytest.mark.parametrize("kind", [SupervisedSeparator, AudioSeparator])
+    def test_what_is_no_list_of_pairs(self, kind, pair):
+        model = pair.source_models_[0]
+        for wrong, got in [
+            ({"a": pair, "b": pair}, "dict"),
+            (model, "VAESourceModel"),
+            (3, "int"),
+            (None, "NoneType"),
+            ("ab", "str with str"),
+            ([("a", pair), model], "list with VAESourceModel"),
+            ([("a", pair), None], "list with NoneType"),
+            ((("a", pair), ("b",)), "tuple with tuple"),
+            ([(1, pair), (2, pair)], "list with tuple"),
+        ]:
+            message = rf"from_fitted takes .*a list of \(label, .*\) with str labels, got {got}\."
+            with pytest.raises(ValueError, match=message):
+                kind.from_fitted(wrong)
+
+    def test_a_tuple_is_as_good_as_a_list(self, fit, sources):
+        linear = fit("ab", NMFSourceModel(2, max_iter=2))
+        pairs = [("a", linear), ("b", linear)]
+        joined = [AudioSeparator.from_fitted(kind(pairs), stft=STFT(22, 11)) for kind in (list, tuple, iter)]
+        wave = np.sin(np.arange(200.0))
+        for other in joined[1:]:
+            assert_array_equal(other.separate(wave).sources, joined[0].separate(wave).sources)
+
 
 class TestWaveforms:
     def test_a_voice_is_added_in_two_lines(self):
@@ -197,5 +223,5 @@ class TestWaveforms:
             [("voice2", third.separator_), ("voice1", pair.separator_), ("voice0", pair)], **short
         )
         assert_array_equal(again.separate(mixture).sources, separation.sources)
-        with pytest.raises(TypeError, match="unexpected keyword argument 'separator__start'"):
+        with pytest.raises(ValueError, match="separator__start is for a list of fitted models"):
             AudioSeparator.from_fitted(three.separator_, separator__start="source", **sound)

@@ -17,7 +17,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
 
-from sklearn_gass import MixtureCritic, MixtureStart, NMFSourceModel, SupervisedSeparator, VAESourceModel
+from sklearn_gass import (
+    AudioSeparator,
+    MixtureCritic,
+    MixtureStart,
+    NMFSourceModel,
+    SupervisedSeparator,
+    SupervisedSeparatorCV,
+    VAESourceModel,
+)
 from sklearn_gass.separation._fitting import order_without_labels
 
 LOSSES = ["kullback-leibler", "frobenius", "itakura-saito"]
@@ -402,7 +410,7 @@ class TestFittedModels:
             ([("a", a), ("a", b)], ValueError, "Names provided are not unique"),
             ([("a", a), ("b", narrow)], ValueError, r"differ in their number of bins.*\[5, 12\]"),
             ([("a", a), ("b", NMFSourceModel())], NotFittedError, "not fitted yet"),
-            ([a, b], ValueError, "list of .label, source model."),
+            ([a, b], ValueError, "list of .label, fitted source model or separator.* got list with NMFSourceModel"),
         ]:
             with pytest.raises(error, match=message):
                 SupervisedSeparator.from_fitted(models)
@@ -594,6 +602,26 @@ class TestErrors:
             listed = clone(separator).set_params(source_model=[(label, model) for label in labels])
             with pytest.raises(ValueError, match=message):
                 listed.fit(data.X, data.y)
+
+    @pytest.mark.parametrize("model", [NMFSourceModel, [("a", NMFSourceModel), ("b", NMFSourceModel())]], ids=str)
+    def test_a_class_is_no_source_model(self, model, make_sources):
+        data = make_sources(2)
+        for refused in (
+            lambda: SupervisedSeparator(model).fit(data.X, data.y),
+            lambda: SupervisedSeparator(model).set_params(source_model__n_components=2),
+            lambda: AudioSeparator(SupervisedSeparator(model), random_state=0).fit(data.X, data.y),
+            lambda: SupervisedSeparatorCV(SupervisedSeparator(model)).fit(data.X, data.y),
+        ):
+            with pytest.raises(ValueError, match=r"not a class|got the class NMFSourceModel: write NMFSourceModel\(\)"):
+                refused()
+
+    @pytest.mark.parametrize("kind", [AudioSeparator, SupervisedSeparatorCV])
+    def test_a_class_is_no_separator(self, kind, make_sources):
+        data = make_sources(2)
+        with pytest.raises(ValueError, match=r"an object \(not a class\) implementing 'fit' and 'separate'"):
+            kind(SupervisedSeparator).fit(data.X, data.y)
+        with pytest.raises(ValueError, match=r"got the class SupervisedSeparator: write SupervisedSeparator\(\)"):
+            kind(SupervisedSeparator).set_params(separator__max_iter=2)
 
     def test_losses_that_differ_need_a_choice(self, make_sources, seed):
         """Asked for before training, which may take long."""

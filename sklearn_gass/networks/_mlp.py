@@ -133,6 +133,6 @@ def check_widths(name: str, widths: Any) -> list[int]:
         If one is not an integer of at least 1.
     """
     widths = [widths] if isinstance(widths, Integral) else list(widths)
-    if not all(isinstance(width, Integral) and int(width) >= 1 for width in widths):
+    if not all(isinstance(w, Integral) and not isinstance(w, bool) and int(w) >= 1 for w in widths):
         raise ValueError(f"{name} must hold integers of at least 1, got {widths}.")
     return [int(width) for width in widths]

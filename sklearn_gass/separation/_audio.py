@@ -29,7 +29,7 @@ from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation._blockwise import clean_frames, found_best, separate_pieces
 from sklearn_gass.separation._owner import SeparatorOwner
 from sklearn_gass.separation._parameters import nested_now
-from sklearn_gass.separation._reuse import take_separators_of_frames
+from sklearn_gass.separation._reuse import listed, take_separators_of_frames
 from sklearn_gass.separation._separation import Separation
 from sklearn_gass.separation._separator import SupervisedSeparator
 from sklearn_gass.separation._spread import RecordingSpread, SpreadSampler
@@ -136,12 +136,13 @@ class AudioSeparator(SeparatorOwner):
         Parameters
         ----------
         separator : fitted SupervisedSeparator or SupervisedSeparatorCV, or list of (label, fitted model or separator)
-            What separates the frames. In a list, a model is a source model; or a separator of frames or an
+            What separates the frames. In a list, or a tuple, a model is a source model; or a separator of frames or an
             `AudioSeparator`, of which the source with that label is taken, with the STFT and sample rate of the latter;
             or an unfitted `BackgroundModel`.
         **params : dict
             Further constructor parameters, such as `stft` and `sample_rate`. For a list, also those of the separator
-            that is made, such as ``separator__start__max_iter=1500`` for a longer training.
+            that is made, such as ``separator__start__max_iter=1500`` for a longer training. A fitted separator has its
+            own; those that act at separation may be set afterwards, by `set_params`.
 
         Returns
         -------
@@ -151,8 +152,9 @@ class AudioSeparator(SeparatorOwner):
         Raises
         ------
         ValueError
-            If the STFT makes frames of another width than was trained on, a separator has no source of that label, or
-            two of them differ in STFT or sample rate.
+            If it is neither a separator nor a list, parameters are given for a separator that is fitted, the STFT makes
+            frames of another width than was trained on, a separator has no source of that label, or two of them differ
+            in STFT or sample rate.
 
         Examples
         --------
@@ -167,14 +169,20 @@ class AudioSeparator(SeparatorOwner):
         ['voice0', 'voice1', 'voice2']
         """
         of_frames: dict = {}
-        if isinstance(separator, list):
-            separator, params, of_frames = take_separators_of_frames(separator, params)
+        if not hasattr(separator, "separate"):
+            items = listed(separator, also="a fitted separator of frames or ")
+            separator, params, of_frames = take_separators_of_frames(items, params)
+        elif nested := [name for name in params if name.startswith("separator__")]:
+            raise ValueError(
+                f"{nested[0]} is for a list of fitted models, while a fitted separator brings its own parameters: call "
+                "set_params on the AudioSeparator that from_fitted returns, which sets what acts at separation."
+            )
         audio = cls(**params)
         audio._validate_params()
         seed = derive_seed(audio.random_state)
         if isinstance(separator, list):
             separator = SupervisedSeparator.from_fitted(separator, **{"random_state": seed, **of_frames})
-        if hasattr(separator, "separate_blocks") or not hasattr(separator, "separate"):
+        if hasattr(separator, "separate_blocks"):
             raise ValueError(f"from_fitted takes a fitted separator of frames, got {type(separator).__name__}.")
         check_is_fitted(separator)
         audio.separator = separator
@@ -408,7 +416,11 @@ class AudioSeparator(SeparatorOwner):
         )
 
     def _check_rate(self, sample_rate):
-        if sample_rate is not None and sample_rate != self.sample_rate:
+        if sample_rate is None:
+            return
+        if np.ndim(sample_rate) or np.asarray(sample_rate).dtype.kind not in "iuf":
+            raise ValueError(f"sample_rate must be a number, the mixture's rate in Hz, got {sample_rate!r}.")
+        if sample_rate != self.sample_rate:
             raise ValueError(
                 f"The mixture has {sample_rate} Hz, but this separator was made for {self.sample_rate} Hz: convert it "
                 f"by sklearn_gass.audio_io.resample(mixture, {sample_rate}, {self.sample_rate})."

@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_gass._checkpoints import Part, own_checkpoint, training_parameters
 from sklearn_gass._random import derive_seed, seed_if_unseeded
-from sklearn_gass._validation import BaseComposition, check_same_labels, learned
+from sklearn_gass._validation import BaseComposition, check_same_labels, learned, refuse_class
 from sklearn_gass.critics import CRITICS
 from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation._fitting import (
     continued,
     fingerprint,
+    fit_model,
     fit_part,
     fit_within,
     is_background,
@@ -28,7 +29,7 @@ from sklearn_gass.separation._fitting import (
     unfrozen,
 )
 from sklearn_gass.separation._parameters import leaves
-from sklearn_gass.separation._reuse import take_sources
+from sklearn_gass.separation._reuse import listed, take_sources
 from sklearn_gass.source_models import NMFSourceModel, VAESourceModel
 from sklearn_gass.starts import STARTS, SourceStart
 
@@ -56,6 +57,8 @@ class SeparatorComposition(BaseComposition):
         params : dict
             Parameter names mapped to their values.
         """
+        if deep:
+            _refuse_classes(self.source_model)
         if isinstance(self.source_model, list):
             return self._get_params("source_model", deep=deep)
         return super().get_params(deep=deep)
@@ -96,6 +99,7 @@ class SeparatorComposition(BaseComposition):
         items = self.source_model
         if not all(isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) for item in items):
             raise ValueError("source_model must be a source model or a list of (label, source model) with str labels.")
+        _refuse_classes(items)
         for label, model in items:
             missing = [name for name in CONTRACT if not hasattr(model, name)]
             if missing:
@@ -123,13 +127,16 @@ class SeparatorComposition(BaseComposition):
         fitted = vars(self).get("source_models_", [])
         return dict(zip(vars(self)["classes_"].tolist(), fitted, strict=True)) if fitted else {}
 
-    def _new_models(self, earlier):
+    def _new_models(self, earlier, frames):
         """Return unfitted source models of the separator's own, with what earlier ones by label have learned."""
         models = [clone(model) for model in self._models_in_order()]
-        for model, label in zip(models, self.classes_.tolist(), strict=True):
+        for model, label, own in zip(models, self.classes_.tolist(), frames, strict=True):
+            if hasattr(model, "_parameter_constraints"):  # now, and not after other models were trained
+                model._validate_params()
             if getattr(model, "checkpoint", None) is not None and not isinstance(model, FrozenEstimator):
                 raise ValueError("Set checkpoint of the separator, which then keeps all parts, not of a source model.")
-            continued(model, earlier.get(label), self.warm_start)
+            if own is not None:  # else it learns from mixtures alone
+                continued(model, earlier.get(label), self.warm_start)
         self._objective_loss(models)
         return models
 
@@ -195,15 +202,15 @@ class SeparatorComposition(BaseComposition):
         Raises
         ------
         ValueError
-            If there are fewer than two models, a label comes twice, the models differ in their number of bins, or a
-            separator has no source of that label.
+            If it is no such list, there are fewer than two models, a label comes twice, the models differ in their
+            number of bins, or a separator has no source of that label.
         """
-        models, parts = take_sources(list(source_models))
+        models, parts = take_sources(listed(source_models))
         separator = cls(models).set_params(**{**parts, **params})
         separator._validate_params()
         labels = separator._listed_labels()
         if len(labels) < 2:
-            raise ValueError(f"Separation needs two or more sources, got 1 class: {labels}.")
+            raise ValueError(f"Separation needs two or more sources, got {len(labels)} class(es): {labels}.")
         separator._background_label()
         order = np.argsort(labels)
         models = [separator.source_model[i][1] for i in order]
@@ -211,7 +218,7 @@ class SeparatorComposition(BaseComposition):
         for model in known:
             check_is_fitted(model)
         seed, n_bins = derive_seed(separator.random_state), known[0].n_features_in_
-        models = [m if _is_fitted(m) else seed_if_unseeded(clone(m), seed).expect(n_bins) for m in models]
+        models = [m if _is_fitted(m) else fit_model(seed_if_unseeded(clone(m), seed), None, n_bins) for m in models]
         names = [model.feature_names_in_ for model in models if hasattr(model, "feature_names_in_")]
         if len(names) == len(models) and all(np.array_equal(names[0], others) for others in names[1:]):
             separator.feature_names_in_ = names[0]
@@ -304,6 +311,11 @@ class SeparatorComposition(BaseComposition):
                 f"The source models have different losses {sorted(losses)}: set beta_loss of the separator."
             )
         return self.beta_loss or losses.pop()
+
+
+def _refuse_classes(source_model):
+    for item in source_model if isinstance(source_model, list) else [source_model]:
+        refuse_class("A source model", item[-1] if isinstance(item, tuple) and item else item)
 
 
 def _is_fitted(model):

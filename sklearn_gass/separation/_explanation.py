@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from sklearn_gass.engine import Background
+from sklearn_gass.engine import Background, Memory
 from sklearn_gass.masks import ratio_masks
 from sklearn_gass.separation._spread import Spread
 
@@ -104,3 +105,30 @@ class Explanation:
             Separated frames, which sum to the mixture.
         """
         return self.masks(exponent) * self.mixture
+
+
+def heard_for(heard: Any, frames: Tensor) -> Background:
+    """Return what was learned of a background in the floating type of frames, and where they are.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or of frames of another width.
+    """
+    if not isinstance(heard, Background):
+        raise ValueError(
+            "heard must be the attribute background of the explanation of an earlier part of the recording, got "
+            f"{type(heard).__name__}."
+        )
+    memory = heard.memory
+    remembered = [] if memory is None else [memory.frames, memory.known]
+    learned = [part for part in (heard.known_quiet, heard.templates) if part is not None]
+    widths = {part.shape[-1] for part in (*learned, *remembered)} - {frames.shape[1]}
+    if widths:
+        raise ValueError(f"heard is of frames with {widths.pop()} bins, but X has {frames.shape[1]}.")
+    return replace(
+        heard,
+        known_quiet=None if heard.known_quiet is None else heard.known_quiet.to(frames),
+        templates=None if heard.templates is None else heard.templates.to(frames),
+        memory=None if memory is None else Memory(memory.frames.to(frames), memory.known.to(frames)),
+    )

@@ -76,10 +76,10 @@ def continued(new: Any, earlier: Any, warm_start: bool) -> Any:
 
 
 def fit_model(model: Any, frames: NDArray[Any] | None, n_bins: int) -> Any:
-    """Fit one source model; without frames, get it ready to learn from mixtures alone."""
-    if frames is None:
+    """Fit one source model; without frames, get it ready to learn from mixtures alone. A frozen one stays as it is."""
+    if frames is None and not isinstance(model, FrozenEstimator):
         return model.expect(n_bins)
-    return model.fit(frames, None)  # FrozenEstimator insists on y
+    return model.fit(frames, None)  # FrozenEstimator insists on y, and that it is fitted
 
 
 def is_background(model: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn_gass._validation import refuse_class
 from sklearn_gass.separation._base import BaseSeparator
 from sklearn_gass.separation._parameters import TrainedParameters, changed_copy
 from sklearn_gass.separation._separator import SupervisedSeparator
@@ -29,6 +30,7 @@ class SeparatorOwner(BaseSeparator):
         """
         if self.separator is None and any(name.startswith("separator__") for name in params):
             self.separator = SupervisedSeparator()
+        refuse_class("separator", params.get("separator", self.separator))
         return super().set_params(**params)
 
     def _complete(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import joblib
@@ -12,6 +13,25 @@ from sklearn_gass.separation._fitting import fingerprint, with_inner
 
 SHORT: dict[str, dict[str, Any]] = {"start": {"max_iter": 1000}, "critic": {"max_iter": 100}}
 """Parameters of start and critic that begin at those of a separator that sources are taken out of."""
+
+
+def listed(items: Any, *, also: str = "") -> list[Any]:
+    """Return a list of (label, source model or separator) as such; `also` says what else the caller takes.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    pairs = list(items) if isinstance(items, Iterable) and not isinstance(items, Mapping) else [items]
+    for item in pairs:
+        if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
+            inside = "" if item is items else f" with {type(item).__name__}"
+            raise ValueError(
+                f"from_fitted takes {also}a list of (label, fitted source model or separator) with str labels, got "
+                f"{type(items).__name__}{inside}."
+            )
+    return pairs
 
 
 def take_sources(items: list[Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -36,17 +56,17 @@ def take_sources(items: list[Any]) -> tuple[list[Any], dict[str, Any]]:
         If a separator has no such source.
     """
     models, separators = [], []
-    for item in items:
-        if _holds(item, "separate"):
-            label, owner = item
+    for label, owner in items:
+        model = owner
+        if hasattr(owner, "separate"):
             check_is_fitted(owner)
             owner = with_inner(owner)[-1]
             labels = list(map(str, owner.classes_))
             if label not in labels:
                 raise ValueError(f"The separator for {label!r} has no such source; it has {labels}.")
             separators.append(owner)
-            item = label, owner.source_models_[labels.index(label)]
-        models.append(item)
+            model = owner.source_models_[labels.index(label)]
+        models.append((label, model))
     return models, _parts_to_begin_at(separators)
 
 
@@ -93,23 +113,17 @@ def take_separators_of_frames(
     """
     found: list[Any] = []
     shared: dict[str, Any] = {}
-    for item in items:
-        if _holds(item, "separate_blocks"):
-            label, owner = item
+    for label, owner in items:
+        if hasattr(owner, "separate_blocks"):
             check_is_fitted(owner)
             while not hasattr(owner, "stft_"):  # a search
                 owner = owner.separator_
             audio = {"stft": owner.stft_, "sample_rate": owner.sample_rate}
             if shared and joblib.hash(shared) != joblib.hash(audio):
                 raise ValueError("Separators to be put together must have the same STFT and sample rate.")
-            shared, item = audio, (label, owner.separator_)
-        found.append(item)
+            shared, owner = audio, owner.separator_
+        found.append((label, owner))
     prefix = "separator__"
     of_frames = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
     of_waves = {name: value for name, value in params.items() if not name.startswith(prefix)}
     return found, {**shared, **of_waves}, of_frames
-
-
-def _holds(item: Any, method: str) -> bool:
-    """Tell whether an item is a pair of which the second has a method."""
-    return isinstance(item, tuple) and len(item) == 2 and hasattr(item[1], method)

@@ -21,6 +21,7 @@ from typing_extensions import override
 from sklearn_gass._random import as_seed, seed_if_unseeded
 from sklearn_gass._validation import (
     HasMethods,
+    Interval,
     StrOptions,
     all_or_nothing,
     check_frames,
@@ -113,7 +114,7 @@ class SupervisedSeparatorCV(SeparatorOwner):
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(METRICS)), list, tuple, callable, None],
         "refit": [str, callable, None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
         "random_state": ["random_state"],
     }
     # groups go to the splitter, which says itself whether it asks for them

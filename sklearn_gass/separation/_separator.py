@@ -29,7 +29,7 @@ from sklearn_gass.networks import check_device
 from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation._base import BaseFrameSeparator
 from sklearn_gass.separation._composition import CONTRACT, SeparatorComposition
-from sklearn_gass.separation._explanation import Explanation
+from sklearn_gass.separation._explanation import Explanation, heard_for
 from sklearn_gass.separation._fitting import fit_model, fit_within, is_background, make_problem
 from sklearn_gass.separation._parameters import changed_copy
 from sklearn_gass.separation._spread import SpreadSampler, change_spreads
@@ -171,7 +171,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         "smoothness": [Interval(Real, 0, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, HasMethods(["cache"]), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
         "warm_start": ["boolean"],
         **CHECKPOINT_CONSTRAINTS,
         "verbose": ["verbose"],
@@ -268,9 +268,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
                     warnings.warn("The sources are others than before: start and critic begin anew.", stacklevel=2)
                 self.start_ = self.critic_ = None
             check_device(self.device)
-            models = self._new_models(earlier)
             names = list(map(str, labels))
             frames = [X[codes == names.index(str(c))] if str(c) in names else None for c in self.classes_]
+            models = self._new_models(earlier, frames)
             with own_checkpoint(self, **self._identity([X, y], models)) as file:
                 seed = agreed_seed(self.random_state, derive_seed)
                 sources = self._source_costs(models, frames)
@@ -303,7 +303,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             recording in their order in time.
         heard : Background or None, default=None
             What was learned of the background in an earlier part of the same recording: the attribute `background` of
-            its explanation. Only with a `BackgroundModel`, which then goes on from there.
+            its explanation, in any floating type. Only with a `BackgroundModel`, which then goes on from there.
         n_samples : int or None, default=None
             Number of plausible separations to draw, from which the explanation's `spread` follows. Try 100 first: more
             give smoother intervals, and take proportionally longer. The separator's `random_state` is their seed.
@@ -317,7 +317,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Raises
         ------
         ValueError
-            If a parameter that only training reads was set since `fit`, or `n_samples` is no integer of at least 2.
+            If a parameter that only training reads was set since `fit`, `n_samples` is no integer of at least 2, or
+            `heard` is something else, of frames of another width, or given without a `BackgroundModel`.
         """
         return self._explain(X, heard, SpreadSampler.make(n_samples, self.random_state))
 
@@ -368,6 +369,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         if heard is None:
             known = [self.source_models_[i] for i in self._known_in_order()]
             heard = unknown[0].background(known, frames.dtype, self.device)
+        else:
+            heard = heard_for(heard, frames)
         return infer_with_background(frames, problem, heard, **settings)
 
     def for_recordings(self):

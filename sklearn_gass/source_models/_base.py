@@ -190,7 +190,7 @@ class BaseSourceModel(
             of a model that does not know how its latents move.
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
+        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
         if not (isinstance(spread, Real) and 0 <= float(spread) < np.inf):
             raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
