@@ -204,6 +204,13 @@ class TestBlocks:
         assert not np.any(silent)
         assert np.square(again[0] - known).sum() < 1.5 * np.square(first[0] - known).sum()
 
+    def test_a_frozen_background_without_a_seed_says_the_same_every_time(self, known, unknown):
+        frozen = FrozenEstimator(BackgroundModel(4).fit(unknown))
+        models = [("known", NMFSourceModel(3)), ("rest", frozen)]
+        model = SupervisedSeparator(models, random_state=0).fit(known, ["known"] * 60)
+        first, second = (in_blocks(model, known + unknown, known + unknown) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+
     def test_a_background_that_begins_later_is_learned(self, known, unknown):
         model = fitted(known, n_components=4)
         alone = model.separate(known + unknown)[0]

@@ -150,7 +150,8 @@ class BackgroundModel(BaseSourceModel):
             Number of templates, and those of the recordings if there were any.
         """
         check_is_fitted(self)
-        seed = as_seed(self.random_state)
+        # one that is frozen has not been given the separator's
+        seed = as_seed(0 if self.random_state is None else self.random_state)
         samples = [torch.tensor(model.sample(_N_SAMPLES, seed), dtype=dtype, device=device) for model in known]
         quiet = torch.stack(list(map(quiet_spectrum, samples))).sum(0)
         if not hasattr(self, "components_"):
