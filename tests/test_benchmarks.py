@@ -63,6 +63,7 @@ def test_seeds_of_other_pairs_are_left_out(report, tmp_path, capsys):
 
 def test_cells_of_before_do_not_hide_those_kept(report, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "HERE", tmp_path)
+    monkeypatch.setattr(report, "WITH_A_BASE", tmp_path / "none.json")
     (tmp_path / "cells").mkdir()
     write_cell(tmp_path, report)
     (kept,) = tmp_path.glob("*.json")

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from methods import CHOSEN, FAMILIES
+from methods import CHOSEN, FAMILIES, WITH_BASE
 
 METRICS = ("sdr", "sir", "sar")
 OURS, PAPERS, OTHERS = "this library's models", "the paper's settings", "references"
@@ -44,6 +44,7 @@ def write_svg(figure, path):
 def _colour(name):
     """Return the colour of a row: that of the library's models, of the paper's settings, or of all else."""
     models = {row for family in FAMILIES.values() for row in family.variants} | {row for row, _ in CHOSEN.values()}
+    models.add(WITH_BASE)
     if name.startswith("paper's"):
         return COLOURS[PAPERS]
     return COLOURS[OURS if name in models else OTHERS]

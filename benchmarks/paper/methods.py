@@ -60,6 +60,8 @@ LATEST_REVISION = 5  # of all others
 WEIGHTS = (0.0, 1.0, 5.0)  # of the critics, beside the default 2
 _HELD = 1e6  # a start weight at which the search stays where it starts
 BOUNDS = "bounds"
+WITH_BASE = "VAE, base of other voices"
+"""The row of ``benchmarks/base/run.py``."""
 NETWORKS = {"mask-network": "mask network, one frame", "mask-network-context": "mask network, with context"}
 BOUND_EXPONENT = 1  # of the ideal ratio mask
 

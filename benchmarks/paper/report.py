@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from figure import METRICS, draw
-from methods import BOUND_EXPONENT, BOUNDS, CHOSEN, FAMILIES, NETWORKS, OURS, settings
+from methods import BOUND_EXPONENT, BOUNDS, CHOSEN, FAMILIES, NETWORKS, OURS, WITH_BASE, settings
 from scipy.stats import binomtest
 
 from sklearn_gass import NMFSourceModel, SupervisedSeparator
@@ -22,8 +22,10 @@ from sklearn_gass.display import format_decibel
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+WITH_A_BASE = HERE.parent / "base" / "results.json"
 KNOWN = {*FAMILIES, *CHOSEN, BOUNDS, *NETWORKS}
 BASELINE, DEFAULT_NMF = "NMF, 100 templates", f"NMF, {NMFSourceModel().n_components} templates"
+BASE_FAMILY = "vae-base"
 MASK_NETWORK, IDEAL = NETWORKS["mask-network"], "ideal ratio mask"
 TIMES = {"fit_seconds": max, "separate_seconds": np.median}  # the slowest pair; the median pair
 FIGURE = "paper_figure.svg"
@@ -35,7 +37,10 @@ MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def load_cells(folder=None):
-    """Return the cells of a folder, or of the repository and of runs since; only those with today's settings."""
+    """Return the cells of a folder, or of the repository and of runs since; only those with today's settings.
+
+    Those with a base, of ``benchmarks/base``, come with the repository's own.
+    """
     kept = HERE / "results.json"
     cells = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and folder is None else []
     files = sorted((folder or HERE / "cells").glob("*.json"))
@@ -43,6 +48,8 @@ def load_cells(folder=None):
     keyed = [((cell["family"], cell["number"], cell["seed"]), cell) for cell in cells]
     current = {key: cell for key, cell in keyed if key[0] in KNOWN and cell["settings"] == settings(key[0])}
     leave_out({key for key, _ in keyed} - current.keys(), "since their settings have changed")
+    if folder is None:
+        current |= base_cells({cell["number"]: cell["pair"] for cell in current.values()})
     # all seeds of a mean must have the same pairs
     pairs: dict[tuple, set] = {}
     for family, number, seed in sorted(current, key=lambda key: key[2]):
@@ -53,6 +60,23 @@ def load_cells(folder=None):
     if not whole:
         raise SystemExit("There are no cells to report: run.py makes them.")
     return [whole[key] for key in sorted(whole)]
+
+
+def base_cells(speakers):
+    """Return the cells of training that begins at a base, on all recordings, as cells of this table."""
+    found = json.loads(WITH_A_BASE.read_text(encoding="utf-8")) if WITH_A_BASE.exists() else []
+    names = (*METRICS, "si_sdr", "fit_seconds")
+    return {
+        (BASE_FAMILY, cell["pair"], cell["seed"]): {
+            "family": BASE_FAMILY,
+            "pair": speakers[cell["pair"]],
+            "number": cell["pair"],
+            "seed": cell["seed"],
+            "rows": {WITH_BASE: {name: cell[name] for name in names}},
+        }
+        for cell in found
+        if cell["base"] and not cell["seconds"] and cell["pair"] in speakers
+    }
 
 
 def leave_out(keys, reason):
@@ -232,6 +256,8 @@ seed 0, a row with 3 uses seeds 0, 1 and 2.
   *smoothness 0* every frame is explained on its own.
 - Only the rows that say oracle choose anything by a pair's true sources.
 - *Presets* are those of `sklearn_gass.presets`.
+- Training of the row *base of other voices* begins at a model of the other eight speakers, which no other row knows:
+  see [How much clean sound is needed](learning_curve.md). Its seconds are without those of the base.
 - The paper's methods have the paper's architectures and schedule, but not its data.
 - The ideal ratio mask has exponent {BOUND_EXPONENT}, and all generative models have masks of exponent {exponent:g}.
   Masks of the mask networks have exponent 1.5. They train for 1,000 steps.
@@ -306,7 +332,8 @@ training sentences of each speaker. Scores are in dB, by BSS eval.
 
 def publish(cells, rows, sections, readme):
     """Write results, page and figure and, if asked to, five rows into the README."""
-    (HERE / "results.json").write_text(json.dumps(cells, indent=0) + "\n", encoding="utf-8")
+    own = [cell for cell in cells if cell["family"] != BASE_FAMILY]
+    (HERE / "results.json").write_text(json.dumps(own, indent=0) + "\n", encoding="utf-8")
     most = max(map(len, rows.values()))
     main_rows = {name: pairs for name, pairs in rows.items() if len(pairs) == most and is_main(name)}
     drawn = {name: pairs for name, pairs in main_rows.items() if name != "mixture" and ORACLE not in name}
