@@ -24,7 +24,7 @@ import torch
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "paper"))
-from learning_curve import RESULTS, load, published, write_page  # noqa: E402
+from learning_curve import BASED, METHODS, NMF, RESULTS, VAE, load, published, write_page  # noqa: E402
 from report import interval, wins  # noqa: E402
 from run import current_commit, score  # noqa: E402
 from time_curve import by_pair  # noqa: E402
@@ -33,6 +33,7 @@ from sklearn_gass import (  # noqa: E402
     AudioSeparator,
     MixtureCritic,
     MixtureStart,
+    NMFSourceModel,
     SupervisedSeparator,
     VAESourceModel,
     describe_model,
@@ -52,8 +53,10 @@ def settings(separator):
     return joblib.hash([REVISION, sorted((name, repr(value)) for name, value in separator.get_params().items())])
 
 
-def plain_separator(seed):
+def plain_separator(method, seed):
     """Return the separator that is trained from the beginning."""
+    if method == NMF:
+        return AudioSeparator(SupervisedSeparator(NMFSourceModel()), random_state=seed)
     parts = {"start": MixtureStart(), "critic": MixtureCritic()}
     return AudioSeparator(SupervisedSeparator(VAESourceModel(), **parts), random_state=seed)
 
@@ -114,23 +117,23 @@ def save(cells):
 
 
 def report(cells, speakers):
-    """Print a table for each length of recordings, over the pairs and seeds that have cells without and with a base."""
+    """Print a table for each length of recordings, over the pairs and seeds with and without a base."""
     for length in sorted({key[2] for key in cells}):
-        runs = [{key[:2]: cell for key, cell in cells.items() if key[2:] == (length, base)} for base in (0, 1)]
+        runs = [{key[:2]: cell for key, cell in cells.items() if key[2:] == (length, m)} for m in (VAE, BASED)]
         common = sorted(runs[0].keys() & runs[1].keys())
         if not common:
             continue
         pairs, seeds = (sorted(set(values)) for values in zip(*common, strict=True))
         print(f"\n{length or 'All'} seconds of each voice, {len(pairs)} pairs: {pairs}, seeds: {seeds}\n")
-        names = "base | SDR | SIR | SAR | lowest pair | CPU s | longest | CPU s of a base"
+        names = "method | SDR | SIR | SAR | lowest pair | CPU s | longest | CPU s of a base"
         print(f"| {names} |\n" + "|---" * 8 + "|")
-        for base, run in zip(("no", "yes"), runs, strict=True):
+        for method, run in zip((VAE, BASED), runs, strict=True):
             values = {name: [run[key].get(name, np.nan) for key in common] for name in run[common[0]]}
             columns = [f"{np.mean(values[name]):.2f}" for name in ("sdr", "sir", "sar")]
             columns.append(f"{min(by_pair(dict(zip(common, values['sdr'], strict=True))).values()):.2f}")
             columns += [f"{of(values['fit_seconds']):.0f}" for of in (np.mean, np.max)]
-            columns.append(f"{np.mean(values['base_seconds']):.0f}" if base == "yes" else "")
-            print(f"| {base} | {' | '.join(columns)} |")
+            columns.append(f"{np.mean(values['base_seconds']):.0f}" if method == BASED else "")
+            print(f"| {method} | {' | '.join(columns)} |")
         gains = by_pair({key: runs[1][key]["sdr"] - runs[0][key]["sdr"] for key in common})
         gains = {speakers[pair]: gain for pair, gain in gains.items()}
         print(f"\nA base gives {interval(gains)} dB (95 % over speakers), and is ahead in {wins(gains)}.")
@@ -143,26 +146,23 @@ def run(number, pair, data, seed, options):
         recordings = example.train_utterances, example.train_speakers
         if seconds:
             recordings = shortened(example, seconds, data.sample_rate)
-        for with_base in options.base:
-            separator, extra = plain_separator(seed), {}
-            described = settings(separator)
-            if with_base:
+        for method in options.methods:
+            key, extra = (number, seed, seconds, method), {}
+            if method == BASED:
                 described = joblib.hash([base_settings(seed), SHORT])
-            key = number, seed, seconds, with_base
+            else:
+                separator = plain_separator(method, seed)
+                described = settings(separator)
             if load().get(key, {}).get("settings") == described:
                 continue
-            if with_base:
+            if method == BASED:
                 base, extra["base_seconds"] = load_base(number, pair, data, seed, options.bases)
                 separator = based_separator(base, seed)
-            cell = dict(zip(("pair", "seed", "seconds", "base"), key, strict=True))
-            cell |= {
-                "commit": current_commit(),
-                "settings": described,
-                **run_cell(separator, example, *recordings),
-                **extra,
-            }
+            cell = dict(zip(("pair", "seed", "seconds", "method"), key, strict=True))
+            cell |= {"commit": current_commit(), "settings": described}
+            cell |= {**run_cell(separator, example, *recordings), **extra}
             save(load() | {key: cell})
-            print(f"pair {number}, {seconds or 'all'} s, {'with' if with_base else 'no'} base: {cell}", flush=True)
+            print(f"pair {number}, {seconds or 'all'} s, {method}: {cell['sdr']:.2f} dB", flush=True)
 
 
 def main():
@@ -173,7 +173,7 @@ def main():
     parser.add_argument(
         "--seconds", type=float, nargs="+", default=[0.0], help="seconds of each voice; 0 for all (default: 0)"
     )
-    parser.add_argument("--base", type=int, nargs="+", choices=(0, 1), default=[1, 0], help="without, with, or both")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="(default: all)")
     parser.add_argument("--bases", type=Path, default=BASES, help="folder of trained bases")
     parser.add_argument("--report", action="store_true", help="print a table and write a page of what is there")
     options = parser.parse_args()

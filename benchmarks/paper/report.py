@@ -75,7 +75,7 @@ def base_cells(speakers):
             "rows": {WITH_BASE: {name: cell[name] for name in names}},
         }
         for cell in found
-        if cell["base"] and not cell["seconds"] and cell["pair"] in speakers
+        if cell["method"] == WITH_BASE and not cell["seconds"] and cell["pair"] in speakers
     }
 
 
