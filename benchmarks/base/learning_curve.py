@@ -112,9 +112,10 @@ all speakers say. A method has the same settings for all lengths and pairs. `pyt
 ![SDR over the seconds of clean sound of each voice, by method](learning_curve.svg)
 
 The first seconds of the recordings are taken. The interval is one of 95 % by Student's t over the pairs. Where several
-numbers stand in a cell, they belong to the methods in their order. With nine seconds only the last one was trained. Seconds of training are CPU seconds of one thread for both
-voices. Two trainings shared two cores. The training of a base comes on top, 180 CPU seconds, once for any number of
-separators. The settings of bases were chosen on some of these pairs.
+numbers stand in a cell, they belong to the methods in their order; with nine seconds only the last one was trained.
+Seconds of training are CPU seconds of one thread for both voices. Two trainings shared two cores. The training of a
+base comes on top, 180 CPU seconds, once for any number of separators. The settings of bases were chosen on some of
+these pairs.
 
 {listed}
 """
