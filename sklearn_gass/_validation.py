@@ -40,14 +40,14 @@ __all__ = [
 
 
 class Interval(_Interval):
-    """Constraint to numbers of an interval. True and False are none, though Python counts them among the integers."""
+    """Constraint to numbers of an interval. Refuses True and False, which Python counts among the integers."""
 
     def is_satisfied_by(self, val: Any) -> bool:
         return not isinstance(val, bool) and bool(super().is_satisfied_by(val))
 
 
 class HasMethods(_HasMethods):
-    """Constraint to objects that have some methods. A class is none, though its methods look the same."""
+    """Constraint to objects that have some methods. Refuses a class, though it has the same methods."""
 
     def is_satisfied_by(self, val: Any) -> bool:
         return not isinstance(val, type) and bool(super().is_satisfied_by(val))

@@ -11,7 +11,8 @@ T. Ko, V. Peddinti, D. Povey, S. Khudanpur, "Audio augmentation for speech recog
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,10 @@ POOLS = ("higher voices", "lower voices")
 BASE_PARAMS = {"source_model__max_iter": 20, "source_model__batch_size": 128, "start__max_iter": 10000}
 """Parameters by which the training of a base differs from the defaults: it has many recordings."""
 
+SPEEDS = (0.9, 1.1)
+"""Speeds of copies of a base's recordings, which count as further voices."""
+_SLOWEST, _FASTEST = 0.5, 2.0
+
 SHORT: dict[str, dict[str, Any]] = {
     "source_model": {"max_iter": 20, "batch_size": 64, "learning_rate_init": 1e-3},
     "start": {"max_iter": 2500, "learning_rate_init": 2e-3},
@@ -66,10 +71,6 @@ def unfitted_base(**params: Any) -> AudioSeparator:
     return AudioSeparator(frames.set_params(**BASE_PARAMS), **params)
 
 
-SPEEDS = (0.9, 1.1)
-"""Speeds at which recordings of a base are taken again, as those of further voices."""
-
-
 def fit_base(
     utterances: Sequence[ArrayLike],
     voices: Sequence[Any],
@@ -93,8 +94,8 @@ def fit_base(
         What is trained, unfitted, with a `SupervisedSeparator` that has one neural source model for all sources;
         ``None`` means ``unfitted_base()``.
     speeds : sequence of float, default=(0.9, 1.1)
-        All recordings are taken again at each of these speeds, as those of further voices: like a tape that runs
-        faster or slower, which changes pitch and timbre, too. An empty sequence leaves this out.
+        Copies of all recordings at these speeds count as further voices. A copy sounds like a tape that runs faster or
+        slower: pitch and timbre change, too. An empty sequence leaves the copies out.
 
     Returns
     -------
@@ -104,8 +105,8 @@ def fit_base(
     Raises
     ------
     ValueError
-        If there are fewer than two voices, one is silent, a speed is not between 0.1 and 10, or the separator has no
-        single neural source model.
+        If there are fewer than two voices, one is silent, a speed is 1 or not between 0.5 and 2, or the separator has
+        no single neural source model.
 
     See Also
     --------
@@ -135,7 +136,7 @@ def fit_base(
         raise ValueError("A base needs a SupervisedSeparator with one neural source model for all sources.")
     waves, y = check_utterances(separator, utterances, voices, reset=True)
     labels, codes = check_labels(y, unit="utterances")
-    waves, codes, names = _at_speeds(waves, codes, labels, check_speeds(speeds), separator.sample_rate)
+    waves, codes, names = _at_speeds(waves, codes, labels, _check_speeds(speeds), separator.sample_rate)
     stft = STFT() if separator.stft is None else clone(separator.stft)
     frames, own, _ = clean_frames(waves, codes, names, stft, separator.sample_rate)
     if separator.random_state is not None:
@@ -147,21 +148,21 @@ def fit_base(
     return AudioSeparator.from_fitted(inner, stft=stft, sample_rate=separator.sample_rate)
 
 
-def check_speeds(speeds: Any) -> list[float]:
+def _check_speeds(speeds: Any) -> list[float]:
     """Return speeds as a list of numbers.
 
     Raises
     ------
     ValueError
-        If they are no sequence of numbers between 0.1 and 10.
+        If they are something else, or a copy would be as the recording or far from it.
     """
-    try:
-        found = [float(speed) for speed in speeds]
-    except (TypeError, ValueError):
-        found = [np.nan]
-    if not all(1 / _FASTEST <= speed <= _FASTEST for speed in found):
-        raise ValueError(f"speeds must be a sequence of numbers between {1 / _FASTEST} and {_FASTEST}, got {speeds!r}.")
-    return found
+    found = list(speeds) if isinstance(speeds, Iterable) and not isinstance(speeds, Mapping) else [speeds]
+    numbers = all(isinstance(speed, Real) and not isinstance(speed, bool) for speed in found)
+    if not (numbers and all(_SLOWEST <= speed <= _FASTEST and speed != 1 for speed in found)):
+        raise ValueError(
+            f"speeds must be a sequence of numbers from {_SLOWEST:g} to {_FASTEST:g} other than 1, got {speeds!r}."
+        )
+    return [float(speed) for speed in found]
 
 
 def _at_speeds(
@@ -250,5 +251,4 @@ def pitch(frames: NDArray[np.floating], stft: STFT, sample_rate: int) -> float:
     return float(sample_rate / (shortest + np.median(lags[voiced].argmax(axis=1))))
 
 
-_FASTEST = 10.0
 _VOICED = 0.5  # share of a frame's power that repeats itself

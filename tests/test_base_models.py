@@ -405,7 +405,7 @@ class TestBases:
         assert len(lower) == pytest.approx(len(higher) * (1 / 0.8 + 1 + 1 / 0.8) / (1 + 2 / 1.6), rel=0.05)
         assert pitch(lower, SMALL_STFT, 8000) < 170 < pitch(higher, SMALL_STFT, 8000)
 
-    @pytest.mark.parametrize("speeds", [0.9, "0.9", [0], [0.9, 11], [np.nan], [None], None])
+    @pytest.mark.parametrize("speeds", [0.9, "12", [0], [0.9, 2.1], [1], [True], [np.nan], [None], None, {0.9: 1}])
     def test_what_is_no_speed_is_refused(self, voices, speeds):
         with pytest.raises(ValueError, match="speeds must be a sequence of numbers"):
             fit_base(voices.utterances, voices.speakers, speeds=speeds)

@@ -193,13 +193,19 @@ class TestWhoHasTheLastWord:
             with pytest.raises(ValueError, match=message):
                 kind.from_fitted(wrong)
 
-    def test_a_tuple_is_as_good_as_a_list(self, fit, sources):
+    def test_a_tuple_is_as_good_as_a_list(self, fit):
         linear = fit("ab", NMFSourceModel(2, max_iter=2))
         pairs = [("a", linear), ("b", linear)]
         joined = [AudioSeparator.from_fitted(kind(pairs), stft=STFT(22, 11)) for kind in (list, tuple, iter)]
         wave = np.sin(np.arange(200.0))
         for other in joined[1:]:
             assert_array_equal(other.separate(wave).sources, joined[0].separate(wave).sources)
+
+    @pytest.mark.parametrize("join", [SupervisedSeparator.from_fitted, AudioSeparator.from_fitted])
+    @pytest.mark.parametrize("given", [AudioSeparator, [("a", SupervisedSeparator), ("b", NMFSourceModel)]])
+    def test_a_class_is_refused(self, join, given):
+        with pytest.raises(ValueError, match="must be an estimator, got the class"):
+            join(given)
 
 
 class TestWaveforms:

@@ -5,8 +5,8 @@ voices of the TIMIT sample is known by nine sentences; the tenth is mixed with s
 separated by a variational autoencoder of eight latents and by NMF, each with a `BackgroundModel` of as many templates.
 All scores are improvements of the voice's SI-SDR over the mixture, in dB. The results are kept in ``results.json`` as
 they come, so that a run can be interrupted: what is there is not scored again, and ``--report`` prints it. Delete the
-file after a change of the library. With ``noisereduce`` or ``pyrnnoise`` installed, these are scored, too; they know no
-voice.
+file and the folder ``models`` after a change of the library. With ``noisereduce`` or ``pyrnnoise`` installed, these are
+scored, too; they know no voice.
 
 ``--templates 4 8 16 32`` compares numbers of templates at 0 dB instead.
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from figure import write_svg
 from matplotlib.figure import Figure
+from methods import WITH_BASE
 from report import seconds as rounded
 from time_curve import by_pair, mean, with_interval
 
@@ -18,8 +19,8 @@ PAIRS = (0, 6, 12, 18, 24)
 SECONDS = (3.0, 6.0, 9.0, 12.0, 0.0)
 """Seconds of each voice; 0 for all there are."""
 ALL = 25
-"""Where these are drawn: what nine sentences have on average."""
-METHODS = NMF, VAE, BASED = "NMF", "VAE", "VAE, base of other voices"
+"""Seconds at which all of them are drawn: what nine sentences have on average."""
+METHODS = NMF, VAE, BASED = "NMF", "VAE", WITH_BASE
 """The last one begins at a base, the others do not."""
 
 
@@ -76,7 +77,7 @@ def draw(cells, path):
 
 
 def table(cells):
-    """Return the lines of the table of all points, over the seeds that all methods have which are there."""
+    """Return the lines of the table of all points, over the seeds that all methods with results share."""
     names = [*METHODS, "base above none [95 %]", "lowest pairs", "CPU s to train", "seeds"]
     lines = [f"| seconds of each voice | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     curves = {method: points(cells, method) for method in METHODS}

@@ -124,7 +124,8 @@ def report(cells, speakers):
         if not common:
             continue
         pairs, seeds = (sorted(set(values)) for values in zip(*common, strict=True))
-        print(f"\n{length or 'All'} seconds of each voice, {len(pairs)} pairs: {pairs}, seeds: {seeds}\n")
+        what = f"{length:g} seconds" if length else "All recordings"
+        print(f"\n{what} of each voice, {len(pairs)} pairs: {pairs}, seeds: {seeds}\n")
         names = "method | SDR | SIR | SAR | lowest pair | CPU s | longest | CPU s of a base"
         print(f"| {names} |\n" + "|---" * 8 + "|")
         for method, run in zip((VAE, BASED), runs, strict=True):

@@ -39,7 +39,7 @@ MARKS = "<!-- figures: begin -->", "<!-- figures: end -->"
 def load_cells(folder=None):
     """Return the cells of a folder, or of the repository and of runs since; only those with today's settings.
 
-    Those with a base, of ``benchmarks/base``, come with the repository's own.
+    Those with a base, of ``benchmarks/base``, come with the repository's own, whatever their settings are.
     """
     kept = HERE / "results.json"
     cells = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and folder is None else []

@@ -14,7 +14,7 @@ from sklearn_gass.cli._models import MODELS, NEURAL, PRESETS
 _WEIGHT = values.number_above(0, included=True, finite=True)
 _EXPONENT = values.number_above(0, included=False)
 _CONSISTENCY = values.number_above(0, included=True, most=1e6)
-_SPEED = values.number_above(0.1, included=True, most=10)
+_SPEED = values.number_above(0.5, included=True, most=2)
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=values.positive_int,
         help="add a source 'background' that needs no recordings: N templates of it are learned from each mixture, so "
-        "that one source with recordings is enough; those of background=FOLDER, if there are any, are where it begins",
+        "that one source with recordings is enough; templates begin at recordings given as background=FOLDER",
     )
     parser.add_argument(
         "--base",
@@ -76,7 +76,7 @@ def add_train_base(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         type=_SPEED,
         nargs="*",
-        help="train on copies at these speeds, too, as on further voices; none for no copies (default: 0.9 1.1)",
+        help="train on copies at these speeds, too, as on further voices; no number: no copies (default: 0.9 1.1)",
     )
     _add_training(parser)
 

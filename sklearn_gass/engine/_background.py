@@ -73,7 +73,7 @@ class Background:
         Seed of the first templates.
     known_quiet : Tensor of shape (n_bins,) or None
         Sum of the quiet spectra of the known sources, as `quiet_spectrum` gives them; ``None`` if all of them pause.
-    templates : Tensor of shape (n_known, n_bins) or None
+    templates : Tensor of shape (n_given, n_bins) or None
         First templates, as loud as they are on average, at most `n_components`. The others are made of the quiet parts
         of the mixture; ``None`` makes all of them so.
     memory : Memory or None
@@ -192,8 +192,8 @@ class _Search:
         would keep it.
         """
         background, unit = self.background, self.problem.unit
-        known = self.own[:0] if background.templates is None else background.templates / unit
-        self.templates = torch.cat([known, self._new_templates(background.n_components - len(known))])
+        given = self.own[:0] if background.templates is None else background.templates / unit
+        self.templates = torch.cat([given, self._new_templates(background.n_components - len(given))])
         self.activations = torch.ones_like(self.frames[:, :1]).expand(-1, len(self.templates)).clone()
 
     def _new_templates(self, n: int) -> Tensor:
@@ -252,8 +252,8 @@ class _Search:
     def _learned(self) -> Background:
         """Return what the next part is to go on from: the louder half of the templates; silence teaches nothing.
 
-        The other half begins anew in each part, or else a background that begins later would have to be learned by
-        templates that explain something else.
+        The other half, or the only template, begins anew in each part. Otherwise a background that begins later would
+        have to be learned by templates that explain something else.
         """
         if not self.own.any():
             return self.background

@@ -37,7 +37,7 @@ def save_model(estimator: Any, path: str | os.PathLike[str], *, card: Any = None
     Parameters
     ----------
     estimator : source model, SupervisedSeparator, SupervisedSeparatorCV or AudioSeparator
-        Fitted, with classes of this library inside.
+        Or a FrozenEstimator around one. Fitted, with classes of this library inside.
     path : str or path-like
         File to write, replaced if it exists. By custom its name ends in ``.safetensors``.
     card : object, default=None

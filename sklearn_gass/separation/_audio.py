@@ -23,6 +23,7 @@ from sklearn_gass._validation import (
     fit_context,
     is_ragged,
     learned,
+    refuse_class,
 )
 from sklearn_gass.progress import printing
 from sklearn_gass.scoring import SeparationScorer
@@ -169,6 +170,7 @@ class AudioSeparator(SeparatorOwner):
         ['voice0', 'voice1', 'voice2']
         """
         of_frames: dict = {}
+        refuse_class("What from_fitted takes", separator)
         if not hasattr(separator, "separate"):
             items = listed(separator, also="a fitted separator of frames or ")
             separator, params, of_frames = take_separators_of_frames(items, params)

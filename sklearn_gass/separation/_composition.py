@@ -57,9 +57,9 @@ class SeparatorComposition(BaseComposition):
         params : dict
             Parameter names mapped to their values.
         """
-        if deep:
-            _refuse_classes(self.source_model)
         if isinstance(self.source_model, list):
+            if deep:
+                _refuse_classes(self.source_model)
             return self._get_params("source_model", deep=deep)
         return super().get_params(deep=deep)
 
@@ -168,11 +168,12 @@ class SeparatorComposition(BaseComposition):
         background = self._background_label()
         if background is None or background in map(str, labels):
             return labels
-        if labels.dtype.kind in "iu":  # as it would be if the background had recordings, too
+        known = labels.tolist()
+        if type(known[0]) in (int, float):  # stay numbers, as if the background had recordings, too
             with contextlib.suppress(ValueError, OverflowError):
-                number = labels.dtype.type(background)
-                if str(number) == background:
-                    return np.unique([*labels, number])
+                number = type(known[0])(background)
+                if str(number) == background and np.isfinite(number):
+                    return np.unique(np.array([*known, number], dtype=labels.dtype))
         return np.unique([*map(str, labels), background])
 
     @classmethod

@@ -9,6 +9,7 @@ import joblib
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._bases import BeginsAtBase, begun_at
+from sklearn_gass._validation import refuse_class
 from sklearn_gass.separation._fitting import fingerprint, with_inner
 
 SHORT: dict[str, dict[str, Any]] = {"start": {"max_iter": 1000}, "critic": {"max_iter": 100}}
@@ -23,6 +24,7 @@ def listed(items: Any, *, also: str = "") -> list[Any]:
     ValueError
         If it is something else.
     """
+    refuse_class("What from_fitted takes", items)
     pairs = list(items) if isinstance(items, Iterable) and not isinstance(items, Mapping) else [items]
     for item in pairs:
         if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
@@ -31,6 +33,7 @@ def listed(items: Any, *, also: str = "") -> list[Any]:
                 f"from_fitted takes {also}a list of (label, fitted source model or separator) with str labels, got "
                 f"{type(items).__name__}{inside}."
             )
+        refuse_class(f"The model of source {item[0]!r}", item[1])
     return pairs
 
 

@@ -45,7 +45,7 @@ class BackgroundModel(BaseSourceModel):
         keep the known sources from explaining the background. Try 1 and 10 beside the default first. Source models
         without a prior, such as the default of `NMFSourceModel`, do not use it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the first templates and of `sample`; ``None`` takes that of the separator.
+        Seed of the first templates and of `sample`; ``None`` takes that of the separator, and 0 in a FrozenEstimator.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class BackgroundModel(BaseSourceModel):
             Number of templates, and those of the recordings if there were any.
         """
         check_is_fitted(self)
-        # one that is frozen has not been given the separator's
+        # a frozen model is not given the separator's seed
         seed = as_seed(0 if self.random_state is None else self.random_state)
         samples = [torch.tensor(model.sample(_N_SAMPLES, seed), dtype=dtype, device=device) for model in known]
         quiet = torch.stack(list(map(quiet_spectrum, samples))).sum(0)

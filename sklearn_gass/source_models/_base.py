@@ -192,7 +192,7 @@ class BaseSourceModel(
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples must be an integer of at least 1, got {n_samples!r}.")
-        if not (isinstance(spread, Real) and 0 <= float(spread) < np.inf):
+        if isinstance(spread, bool) or not (isinstance(spread, Real) and 0 <= float(spread) < np.inf):
             raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
         generator = torch_generator(self.random_state if random_state is None else random_state)
         with torch.no_grad():
