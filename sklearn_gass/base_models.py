@@ -156,7 +156,7 @@ def _check_speeds(speeds: Any) -> list[float]:
     ValueError
         If they are something else, or a copy would be as the recording or far from it.
     """
-    found = list(speeds) if isinstance(speeds, Iterable) and not isinstance(speeds, Mapping) else [None]
+    found: list[Any] = list(speeds) if isinstance(speeds, Iterable) and not isinstance(speeds, Mapping) else [None]
     numbers = all(isinstance(speed, Real) and not isinstance(speed, bool) for speed in found)
     if not (numbers and all(_SLOWEST <= speed <= _FASTEST and speed != 1 for speed in found)):
         raise ValueError(
