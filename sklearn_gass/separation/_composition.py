@@ -85,6 +85,8 @@ class SeparatorComposition(BaseComposition):
             if isinstance(shorthand, str) and nested:
                 params = {part: self._make_part(part, shorthand), **{k: v for k, v in params.items() if k != part}}
                 setattr(self, part, params[part])
+        if any("__" in name for name in params):
+            _refuse_classes(params.get("source_model", self.source_model))
         return self._set_params("source_model", **params)
 
     def _make_part(self, part, value, seed=None):
