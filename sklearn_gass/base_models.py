@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_gass._bases import BeginsAtBase, begun_at
 from sklearn_gass._random import derive_seed, seed_if_unseeded
-from sklearn_gass._validation import check_labels, check_utterances
+from sklearn_gass._validation import Interval, check_labels, check_utterances
 from sklearn_gass.audio_io import resample
 from sklearn_gass.critics import MixtureCritic
 from sklearn_gass.progress import divided, printing
@@ -44,7 +44,7 @@ BASE_PARAMS = {"source_model__max_iter": 20, "source_model__batch_size": 128, "s
 
 SPEEDS = (0.9, 1.1)
 """Speeds of copies of a base's recordings, which count as further voices."""
-_SLOWEST, _FASTEST = 0.5, 2.0
+_SPEED = Interval(Real, 0.5, 2, closed="both")
 
 SHORT: dict[str, dict[str, Any]] = {
     "source_model": {"max_iter": 20, "batch_size": 64, "learning_rate_init": 1e-3},
@@ -157,11 +157,9 @@ def _check_speeds(speeds: Any) -> list[float]:
         If they are something else, or a copy would be as the recording or far from it.
     """
     found: list[Any] = list(speeds) if isinstance(speeds, Iterable) and not isinstance(speeds, Mapping) else [None]
-    numbers = all(isinstance(speed, Real) and not isinstance(speed, bool) for speed in found)
-    if not (numbers and all(_SLOWEST <= speed <= _FASTEST and speed != 1 for speed in found)):
-        raise ValueError(
-            f"speeds must be a sequence of numbers from {_SLOWEST:g} to {_FASTEST:g} other than 1, got {speeds!r}."
-        )
+    if not all(_SPEED.is_satisfied_by(speed) and speed != 1 for speed in found):
+        limits = f"from {_SPEED.left:g} to {_SPEED.right:g}"
+        raise ValueError(f"speeds must be a sequence of numbers {limits} other than 1, got {speeds!r}.")
     return [float(speed) for speed in found]
 
 
