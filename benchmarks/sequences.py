@@ -7,7 +7,9 @@ trained once, with the defaults and the seed 0, and kept in ``--models``; after 
 fitted to the codes of its training frames. Its energy takes the place of `smoothness` in the search, either in its
 sweeps (*in the search*) or in one Gauss-Newton step over all frames at once (*smoother*). That step is a
 Rauch-Tung-Striebel smoother: the found latents are its observations, and the curvature of the objective is their
-precision. *Convolutive*: templates of an NMF that span several frames (P. Smaragdis 2007).
+precision. *Recurrent*: a gated recurrent network takes the place of the transition, and all frames are searched
+at once. *Templates*: those of an NMF that span several frames, be they convolutive (P. Smaragdis 2007) or those of
+``NMFSourceModel(context=...)``.
 
 Scores are BSS eval, mean of both sources, in dB. The interval is Student's, at 95 %, of the difference over pairs.
 """
@@ -24,7 +26,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.stats import t as student
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from sklearn_gass import STFT, AudioSeparator, NMFSourceModel, SupervisedSeparator, load_model, save_model
 from sklearn_gass._validation import check_labels
@@ -40,7 +43,7 @@ from sklearn_gass.separation._blockwise import clean_frames
 HERE = Path(__file__).resolve().parent
 PAIRS = (0, 6, 12, 18, 24)
 RIDGE = 0.03  # of the mean variance of codes
-REFERENCES = {"dynamics": ("smoothness 0", "smoothness 20"), "convolutive": ("NMF, 20 templates", "NMF, 40 templates")}
+REFERENCES = {"dynamics": ("smoothness 0", "smoothness 20"), "templates": ("NMF, 40 templates", "NMF, 100 templates")}
 
 
 @dataclass(frozen=True)
@@ -98,15 +101,27 @@ def search(dynamics, weight, smoother, separator, frames, problem, heard):
     with torch.no_grad():
         own = frames / problem.unit
         rows = row_blocks(len(own), own.device)
-        optimiser = DynamicOptimiser(problem, partial(minimise_rows, max_iter=separator.max_iter, tol=separator.tol), 1)
-        points = optimiser.from_start(own[rows])[0][: len(own)]
+        optimiser, points, first = begin(separator, own, problem)
         if smoother:
             points = smooth(problem, points, dynamics, weight)
         else:
-            first = problem.first_points(own[rows])[: len(own)]
             for _ in range(SMOOTHING_SWEEPS):
                 anchor, precision = conditional(points, dynamics, weight, first, problem.start_weight)
                 points = optimiser.near(own[rows], points[rows], anchor[rows], precision)[: len(own)]
+    return explained(problem, own, points)
+
+
+def begin(separator, own, problem):
+    """Return an optimiser, where it comes to frame by frame, and the start."""
+    rows = row_blocks(len(own), own.device)
+    optimiser = DynamicOptimiser(problem, partial(minimise_rows, max_iter=separator.max_iter, tol=separator.tol), 1)
+    points, first = optimiser.from_start(own[rows])[0], problem.first_points(own[rows])
+    return optimiser, points[: len(own)], first[: len(own)]
+
+
+def explained(problem, own, points):
+    """Return what the engine returns for free latents."""
+    with torch.no_grad():
         latents = problem.split(points)
         generated = problem.generate(latents)
         objective = problem.objective(own, latents, generated)
@@ -152,6 +167,69 @@ def curvature(problem, point):
         slopes = torch.autograd.functional.jacobian(total, point, vectorize=True, strategy="forward-mode").double()
     expected = total(point).detach().double()[:, None] + 1e-3
     return slopes.T @ (slopes / expected) + (1 + problem.start_weight) * torch.eye(len(point), dtype=torch.float64)
+
+
+class Recurrent(nn.Module):
+    """A gated recurrent network that predicts the latents of a frame from those of all frames before it."""
+
+    def __init__(self, codes, inflation):
+        super().__init__()
+        variances = torch.tensor(codes.var(0), dtype=torch.float32)
+        self.mean, self.inflation = torch.tensor(codes.mean(0), dtype=torch.float32), inflation
+        self.deviation = (variances + RIDGE * variances.mean()).sqrt()
+        n_latents = codes.shape[1]
+        self.network, self.last = nn.GRU(n_latents, 64, batch_first=True), nn.Linear(64, 2 * n_latents)
+
+    def energy(self, latents, inflation, dropout=0.0):
+        """Return minus the log density of the latents, (..., n_frames, n_latents), each given those before it."""
+        scores = (latents - self.mean) / self.deviation
+        before = functional.dropout(functional.pad(scores[..., :-1, :], (0, 0, 1, 0)), dropout)
+        mean, log_variance = self.last(self.network(before)[0]).chunk(2, dim=-1)
+        variance = log_variance.clamp(-6, 2).exp() + inflation / self.deviation**2
+        return 0.5 * ((scores - mean) ** 2 / variance + variance.log()).sum(-1)
+
+
+def fit_recurrent(codes, inflation, n_steps=400, length=64):
+    """Return a network trained on successive codes of one source, with the weights that suit the last tenth best."""
+    torch.manual_seed(0)
+    network, held_out = Recurrent(codes, inflation), len(codes) // 10
+    kept, last = torch.tensor(codes, dtype=torch.float32).split([len(codes) - held_out, held_out])
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-3, weight_decay=1e-4)
+    best, weights = float("inf"), network.state_dict()
+    for step in range(n_steps):
+        places = torch.randint(len(kept) - length, (32, 1)) + torch.arange(length)
+        optimiser.zero_grad()
+        network.energy(kept[places], 0.0, dropout=0.2).mean().backward()
+        optimiser.step()
+        if step % 20 == 19:
+            with torch.no_grad():
+                error = float(network.energy(last, 0.0).mean())
+            if error < best:
+                best, weights = error, copy.deepcopy(network.state_dict())
+    network.load_state_dict(weights)
+    return network.requires_grad_(False)
+
+
+def search_recurrent(networks, weight, separator, frames, problem, heard):
+    """Take the place of the separator's search: all frames at once, with the energy of recurrent networks."""
+    with torch.no_grad():
+        own = frames / problem.unit
+        _, points, first = begin(separator, own, problem)
+    points.requires_grad_()
+    descent = torch.optim.LBFGS([points], max_iter=60, history_size=20, line_search_fn="strong_wolfe")
+
+    def evaluate():
+        descent.zero_grad()
+        latents = problem.split(points)
+        value = problem.objective(own, latents, problem.generate(latents), constant=False).sum()
+        value = value + 0.5 * problem.start_weight * (points - first).square().sum()
+        for network, part in zip(networks, latents, strict=True):
+            value = value + weight * network.energy(part, network.inflation).sum()
+        value.backward()
+        return value
+
+    descent.step(evaluate)
+    return explained(problem, own, points.detach())
 
 
 class ConvolutiveSeparator:
@@ -210,14 +288,18 @@ def load_separator(number, example, folder):
         save_model(
             AudioSeparator(consistency=0, random_state=0).fit(example.train_utterances, example.train_speakers), path
         )
-    return load_model(path)
+    return load_model(path).set_params(consistency=0)
 
 
 def with_search(audio, codes, weight, *, inflation, diagonal=False, smoother=False):
     """Return the separator with dynamics."""
+    parts = [fit_dynamics(codes[i], inflation, diagonal) for i in audio.separator_._known_in_order()]
+    return with_own_search(audio, partial(search, join_dynamics(parts), weight, smoother))
+
+
+def with_own_search(audio, own):
+    """Return the separator with another search."""
     audio, separator = copy.copy(audio), copy.copy(audio.separator_)
-    parts = [fit_dynamics(codes[i], inflation, diagonal) for i in separator._known_in_order()]
-    own = partial(search, join_dynamics(parts), weight, smoother)
     separator._infer = types.MethodType(lambda self, *arguments: own(self, *arguments), separator)
     audio.separator_ = separator.set_params(smoothness=0.0)
     return audio
@@ -237,6 +319,9 @@ def dynamics_rows(audio, sources):
         rows[f"dynamics in the search, each latent alone, weight {weight:g}"] = diagonal
     for weight in (3.0, 10.0, 30.0):
         rows[f"smoother, weight {weight:g}"] = with_search(audio, codes, weight, inflation=0.1, smoother=True)
+    networks = [fit_recurrent(codes[i], inflation=0.3) for i in audio.separator_._known_in_order()]
+    for weight in (0.0, 0.3, 1.0, 3.0):
+        rows[f"recurrent, weight {weight:g}"] = with_own_search(audio, partial(search_recurrent, networks, weight))
     return rows
 
 
@@ -247,11 +332,13 @@ def encoded(model, frames):
 
 
 def nmf_rows(example, sources):
-    """Return separators by the name of their row, plain and convolutive."""
+    """Return separators by the name of their row: of one frame, with context, and convolutive."""
     rows = {}
-    for n_components in (20, 40):
-        plain = AudioSeparator(SupervisedSeparator(NMFSourceModel(n_components)), consistency=0, random_state=0)
-        rows[f"NMF, {n_components} templates"] = plain.fit(example.train_utterances, example.train_speakers)
+    for n_components, context in ((20, 0), (40, 0), (100, 0), (60, 2), (100, 1), (100, 2), (100, 3), (150, 2)):
+        model = NMFSourceModel(n_components, context=context)
+        audio = AudioSeparator(SupervisedSeparator(model), consistency=0, random_state=0)
+        name = f"NMF, {n_components} templates" + (f", context {context}" if context else "")
+        rows[name] = audio.fit(example.train_utterances, example.train_speakers)
     for n_components, span, n_updates in (
         (40, 1, 50),
         (20, 4, 20),
@@ -286,10 +373,10 @@ def print_table(rows, pairs, references):
 
 
 def main():
-    """Print a table of dynamics and one of convolutive templates."""
+    """Print a table of dynamics and one of templates."""
     parser = argparse.ArgumentParser(description="Measure what models over sequences buy in separation.")
     parser.add_argument("--pairs", type=int, nargs="+", default=PAIRS, help="numbers of pairs, two or more")
-    parser.add_argument("--parts", nargs="+", choices=("dynamics", "convolutive"), default=("dynamics", "convolutive"))
+    parser.add_argument("--parts", nargs="+", choices=REFERENCES, default=[*REFERENCES])
     parser.add_argument("--models", type=Path, default=HERE / "sequence_models", help="folder of fitted separators")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -40,6 +40,7 @@ SHAPE = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
 ADVERSARY = {"critic_hidden_layer_sizes": 3, "inversion_max_iter": 1, "critic_max_iter": 1, **SHAPE}
 MODELS = {
     "nmf": NMFSourceModel(3, max_iter=3, random_state=0),
+    "nmf context": NMFSourceModel(3, context=1, max_iter=3, random_state=0),
     "nmf gamma": NMFSourceModel(3, prior="gamma", beta_loss="itakura-saito", max_iter=3, random_state=0),
     "vae": VAESourceModel(2, **SHAPE),
     "dae": DAESourceModel(np.int64(2), latent_weight=np.float32(0.5), **SHAPE),

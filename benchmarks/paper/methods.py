@@ -86,14 +86,16 @@ def _adversarial(name, model):
     return Family(family.separator, {**family.variants, f"{name}, own encoder and critic, λ = 10": own})
 
 
-def _nmf(n_components):
-    return Family(SupervisedSeparator(NMFSourceModel(n_components)), {f"NMF, {n_components} templates": {}})
+def _nmf(n_components, context=0):
+    name = f"NMF, {n_components} templates{' with context' if context else ''}"
+    return Family(SupervisedSeparator(NMFSourceModel(n_components, context=context)), {name: {}})
 
 
 OURS = {
     "nmf20": _nmf(20),
     "nmf40": _nmf(40),
     "nmf100": _nmf(100),
+    "nmf100-context": _nmf(100, context=2),
     "nmf40-gamma": Family(SupervisedSeparator(NMFSourceModel(40, prior="gamma")), {"NMF, gamma prior": {}}),
     "wgan": _adversarial("WGAN", WGANSourceModel()),
     "vae": _neural("VAE", VAESourceModel()),

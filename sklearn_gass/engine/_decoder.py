@@ -17,10 +17,15 @@ def no_energy(latents: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LinearPart:
-    """What makes a decoder linear: frames are non-negative activations times `components`."""
+    """What makes a decoder linear: frames are non-negative activations times `components`.
+
+    With a context, `components` and what the decoder generates have three times as many bins as a frame:
+    those of a frame between an earlier and a later one, which are so many frames away.
+    """
 
     components: Tensor
     prior: GammaPrior | None
+    context: int = 0
 
 
 @dataclass(frozen=True)

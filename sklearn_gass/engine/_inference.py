@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sklearn_gass.engine._context import with_context, without_context
 from sklearn_gass.engine._lbfgs import follow_rmsprop, minimise_rows, row_blocks
 from sklearn_gass.engine._optimisation import GradientOptimiser, solve_linear
 from sklearn_gass.engine._problem import Problem
@@ -89,7 +90,7 @@ def infer(
         Latents, estimates and objective of each row.
     """
     with torch.no_grad():
-        chunks = (frames / problem.unit).split(batch_size)
+        chunks = with_context(frames / problem.unit, problem.context).split(batch_size)
         blocks = [chunk[row_blocks(len(chunk), chunk.device)] for chunk in chunks]
         if problem.is_linear:
             found, steps = _each(partial(solve_linear, problem=problem, max_iter=max_iter, tol=tol), blocks)
@@ -113,7 +114,7 @@ def infer(
             torch.cat([h[: len(chunk)] for h, chunk in zip(parts, chunks, strict=True)])
             for parts in zip(*found, strict=True)
         ],
-        estimates=torch.cat(estimates, dim=1),
+        estimates=without_context(torch.cat(estimates, dim=1), problem.context),
         objective=torch.cat(objectives),
         n_iter=steps,
     )

@@ -59,6 +59,20 @@ class Problem:
         return all(decoder.linear is not None for decoder in self.decoders)
 
     @property
+    def context(self) -> int:
+        """Distance of the frames before and after that rows hold, too; 0 if rows are single frames.
+
+        Raises
+        ------
+        ValueError
+            If the decoders differ in it.
+        """
+        contexts = {0 if decoder.linear is None else decoder.linear.context for decoder in self.decoders}
+        if len(contexts) > 1:
+            raise ValueError(f"All sources must have the same context, got {sorted(contexts)}.")
+        return contexts.pop()
+
+    @property
     def n_latents(self) -> int:
         """Number of latents of all sources."""
         return sum(decoder.n_components for decoder in self.decoders)

@@ -14,6 +14,7 @@ from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass._validation import check_same_labels
 from sklearn_gass.critics import BaseCritic
 from sklearn_gass.engine import Decoder, Problem
+from sklearn_gass.engine._context import N_SPANNED
 from sklearn_gass.networks import check_widths, shapes_fit
 from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, TOP, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
@@ -118,7 +119,10 @@ def _check_dae(model: DAESourceModel) -> None:
 
 def _check_nmf(model: NMFSourceModel) -> None:
     k = model._n_features_out
-    dtype = _array(model, "components_", (k, model.n_features_in_), low=0).dtype
+    if type(model.context_) is not int or model.context_ < 0:
+        raise _wrong(model, "context_")
+    width = model.n_features_in_ * (N_SPANNED if model.context_ else 1)
+    dtype = _array(model, "components_", (k, width), low=0).dtype
     _array(model, "activations_", (None, k), dtype, low=0)
     if not isinstance(model.reconstruction_err_, float):
         raise _wrong(model, "reconstruction_err_")

@@ -42,6 +42,7 @@ LATER = {
     "pitch_warp": 0.0,
     "excitation_exchange": 0.0,
     "consistency": 0.0,
+    "context": 0,
 }
 """Parameters that files of older versions may lack, and what they were then."""
 
@@ -83,9 +84,9 @@ ALSO_FITTED: dict[type, set[str]] = {
     },
     MixtureCritic: {"distance_from_base_"},
     MixtureStart: {"distance_from_base_", "n_latents_"},
-    NMFSourceModel: {"prior_shape_", "prior_rate_", *_TRANSITION},
+    NMFSourceModel: {"context_", "prior_shape_", "prior_rate_", *_TRANSITION},
 }
-"""Attributes that a fitted one may have; files of older versions have no transition."""
+"""Attributes that a fitted one may have; files of older versions have no transition and no context."""
 
 ESTIMATORS = {cls.__name__: cls for cls in FITTED}
 

@@ -381,8 +381,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
     @property
     def n_neighbours(self):
         """Number of frames before and after a frame that its result depends on, if there is no `BackgroundModel`."""
-        is_linear = getattr(self, "start_", None) is None  # and so has no latents to keep near each other
-        return SMOOTHING_SWEEPS if self.smoothness and not is_linear else 0
+        if getattr(self, "start_", None) is None:  # only linear models, without latents to keep near each other
+            return 2 * max((getattr(model, "context_", 0) for model in getattr(self, "source_models_", ())), default=0)
+        return SMOOTHING_SWEEPS if self.smoothness else 0
 
     @property
     def has_background(self):

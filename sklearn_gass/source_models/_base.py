@@ -200,7 +200,7 @@ class BaseSourceModel(
                 latents = self._draw_sequence(int(n_samples), generator)
             else:
                 latents = self._draw_latents(int(n_samples), generator, float(spread))
-            frames = self.decoder(latents.dtype).generate(latents)
+            frames = self._generate(latents, successive=sequence)
             if output_noise:
                 frames = frames * self._draw_residuals(frames, generator)
         return frames.mul_(self.scale_).numpy()
@@ -286,7 +286,11 @@ class BaseSourceModel(
             )
         with torch.no_grad():
             latents = torch.tensor(latents)
-            return self.decoder(latents.dtype).generate(latents).mul_(self.scale_).numpy()
+            return self._generate(latents, successive=True).mul_(self.scale_).numpy()
+
+    def _generate(self, latents: torch.Tensor, *, successive: bool) -> torch.Tensor:
+        """Return the frames of latents, which belong to successive frames or to single ones."""
+        return self.decoder(latents.dtype).generate(latents)
 
     def score_samples(self, X):
         """Score each frame: the higher, the better the model explains it.
