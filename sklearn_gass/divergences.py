@@ -18,11 +18,24 @@ import torch
 class Divergence(Protocol):
     """Function of frames and reconstruction that returns one value a frame."""
 
-    def __call__(self, frames: torch.Tensor, reconstruction: torch.Tensor, *, constant: bool = True) -> torch.Tensor:
+    def __call__(
+        self,
+        frames: torch.Tensor,
+        reconstruction: torch.Tensor,
+        *,
+        constant: bool = True,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return the divergence of each frame."""
 
 
-def kl_divergence(frames: torch.Tensor, reconstruction: torch.Tensor, *, constant: bool = True) -> torch.Tensor:
+def kl_divergence(
+    frames: torch.Tensor,
+    reconstruction: torch.Tensor,
+    *,
+    constant: bool = True,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Compute the generalised Kullback-Leibler divergence, the loss of Poisson outputs.
 
     ``sum(x * log(x / r) - x + r)`` over the bins of each frame, with ``0 * log(0) = 0``.
@@ -35,6 +48,8 @@ def kl_divergence(frames: torch.Tensor, reconstruction: torch.Tensor, *, constan
         Non-negative magnitudes ``r`` that should explain them.
     constant : bool, default=True
         Whether to include ``sum(x * log(x) - x)``, which does not depend on the reconstruction.
+    weights : torch.Tensor of shape (..., n_bins) or None, default=None
+        Non-negative weights of the bins; ``None`` means ones.
 
     Returns
     -------
@@ -62,11 +77,17 @@ def kl_divergence(frames: torch.Tensor, reconstruction: torch.Tensor, *, constan
     eps = torch.finfo(reconstruction.dtype).eps
     log_reconstruction = torch.log(reconstruction + eps)
     if not constant:
-        return (reconstruction - frames * log_reconstruction).sum(dim=-1)
-    return (frames * (torch.log(frames + eps) - log_reconstruction) - frames + reconstruction).sum(dim=-1)
+        return _sum(reconstruction - frames * log_reconstruction, weights)
+    return _sum(frames * (torch.log(frames + eps) - log_reconstruction) - frames + reconstruction, weights)
 
 
-def euclidean_distance(frames: torch.Tensor, reconstruction: torch.Tensor, *, constant: bool = True) -> torch.Tensor:
+def euclidean_distance(
+    frames: torch.Tensor,
+    reconstruction: torch.Tensor,
+    *,
+    constant: bool = True,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Compute half the squared Euclidean distance, the loss of Gaussian outputs.
 
     ``sum((x - r)**2) / 2`` over the bins of each frame.
@@ -79,6 +100,8 @@ def euclidean_distance(frames: torch.Tensor, reconstruction: torch.Tensor, *, co
         Magnitudes ``r`` that should explain them.
     constant : bool, default=True
         Accepted for symmetry, and of no effect: there is no term to leave out.
+    weights : torch.Tensor of shape (..., n_bins) or None, default=None
+        Non-negative weights of the bins; ``None`` means ones.
 
     Returns
     -------
@@ -98,11 +121,15 @@ def euclidean_distance(frames: torch.Tensor, reconstruction: torch.Tensor, *, co
     tensor([2.])
     """
     _check_shapes(frames, reconstruction)
-    return 0.5 * (frames - reconstruction).square().sum(dim=-1)
+    return 0.5 * _sum((frames - reconstruction).square(), weights)
 
 
 def itakura_saito_divergence(
-    frames: torch.Tensor, reconstruction: torch.Tensor, *, constant: bool = True
+    frames: torch.Tensor,
+    reconstruction: torch.Tensor,
+    *,
+    constant: bool = True,
+    weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Compute the Itakura-Saito divergence, the loss of gamma and exponential outputs.
 
@@ -117,6 +144,8 @@ def itakura_saito_divergence(
         Non-negative values ``r`` that should explain them.
     constant : bool, default=True
         Whether to include ``-sum(log(x) + 1)``, which does not depend on the reconstruction.
+    weights : torch.Tensor of shape (..., n_bins) or None, default=None
+        Non-negative weights of the bins; ``None`` means ones.
 
     Returns
     -------
@@ -146,7 +175,12 @@ def itakura_saito_divergence(
     terms = observed / explained + torch.log(explained)
     if constant:
         terms = terms - torch.log(observed) - 1
-    return terms.sum(dim=-1)
+    return _sum(terms, weights)
+
+
+def _sum(terms: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Return the weighted sum over the bins."""
+    return terms.sum(dim=-1) if weights is None else (terms * weights).sum(dim=-1)
 
 
 def _check_shapes(frames: torch.Tensor, reconstruction: torch.Tensor) -> None:

@@ -1,5 +1,7 @@
 """A source that nobody recorded: its templates are learned from the mixture."""
 
+from functools import partial
+
 import joblib
 import numpy as np
 import pytest
@@ -25,7 +27,10 @@ from sklearn_gass import (
     save_model,
 )
 from sklearn_gass.datasets import make_background, make_mixture, make_voices
-from sklearn_gass.engine import Background, Memory, Problem, infer_with_background
+from sklearn_gass.engine import Background, Memory, Problem
+from sklearn_gass.engine._background import BackgroundSearch
+from sklearn_gass.engine._lbfgs import minimise_rows
+from sklearn_gass.engine._optimisation import GradientOptimiser
 from sklearn_gass.engine._presence import find_presence
 from sklearn_gass.metrics import si_sdr
 from sklearn_gass.separation._blockwise import explain_recording
@@ -62,20 +67,44 @@ def fitted(known, model=None, **params):
     return separator(model or NMFSourceModel(3), **params).fit(known, ["known"] * len(known))
 
 
+def begin_search(model, frames, background):
+    """Return a search in double precision."""
+    problem = Problem([model.decoder(torch.float64)], model.beta_loss, 20, torch.float64)
+    optimiser = GradientOptimiser(problem, partial(minimise_rows, max_iter=12, tol=0.0), 1)
+    with torch.no_grad():
+        return BackgroundSearch(torch.tensor(frames) / problem.unit, optimiser, background, 0.0, 1024)
+
+
 class TestObjective:
     @pytest.mark.parametrize("remembered", [False, True])
     @pytest.mark.parametrize("beta_loss", LOSSES)
     @pytest.mark.parametrize("model", [NMFSourceModel(3), NMFSourceModel(3, prior="gamma"), *NEURAL[::3]], ids=repr)
     def test_no_turn_raises_it(self, model, beta_loss, remembered, known, unknown):
+        """Each bin has a weight, which stays as it is during a turn."""
         model = clone(model).set_params(beta_loss=beta_loss, random_state=0).fit(known)
-        frames = torch.tensor(known + unknown)
-        problem = Problem([model.decoder(torch.float64)], beta_loss, 20, torch.float64)
         memory = Memory(torch.tensor(unknown[:9]), torch.zeros(9, 20, dtype=torch.float64)) if remembered else None
-        found = infer_with_background(frames, problem, Background(4, 6, memory=memory), tol=0.0)
-        values = np.asarray(found.objectives)
-        assert len(values) == 13
-        assert np.all(np.diff(values) <= 1e-9 * np.abs(values[:-1]))
-        assert values[-1] < values[0]
+        search = begin_search(model, known + unknown, Background(4, 6, memory=memory))
+        with torch.no_grad():
+            first, falls = search.objective(), 0
+            for _ in range(6):
+                for turn in (search.improve_sources, search.improve_background):
+                    share = search.share_of_sources()
+                    weights = share if turn == search.improve_sources else 1 - share
+                    before = search.objective(weights)
+                    turn(weights)
+                    assert search.objective(weights) <= before + 1e-9 * abs(before)
+                    falls += search.objective(weights) < before
+            assert falls >= 6
+            assert search.objective() < first
+
+    def test_share_of_sources(self, known, unknown):
+        search = begin_search(NMFSourceModel(3, random_state=0).fit(known), known + unknown, Background(4, 6))
+        search.known[0], search.activations[0] = 0.0, 0.0
+        search.activations[1] = 0.0
+        share = search.share_of_sources()
+        assert torch.all(share[0] == 0.5)
+        assert torch.all(share[1][search.known[1] > 0] == 1)
+        assert torch.all((share[2:] > 0) & (share[2:] < 1))
 
     def test_it_is_that_of_the_latents_found(self, known, unknown):
         explanation = fitted(known).explain(known + unknown)

@@ -22,6 +22,8 @@ from sklearn_gass.datasets import make_mixture, make_voices
 from sklearn_gass.divergences import DIVERGENCES
 from sklearn_gass.engine import GammaPrior
 from sklearn_gass.engine._context import with_context, without_context
+from sklearn_gass.separation import _blockwise, _consistency
+from sklearn_gass.separation._blockwise import block_frames
 
 MODEL = NMFSourceModel(6, context=2, random_state=0)
 
@@ -123,9 +125,14 @@ class TestModel:
         model = clone(MODEL).set_params(warm_start=True).fit(UP)
         before = model.reconstruction_err_
         assert model.fit(UP).reconstruction_err_ < before
-        with pytest.raises(ValueError, match="templates of context 2, not with 6 of context 1"):
+        with pytest.raises(ValueError, match="context=2, not with 6 and 1"):
             model.set_params(context=1).fit(UP)
         assert model.context_ == 2
+
+    @pytest.mark.parametrize("context", [240, 2**63, 10**30])
+    def test_context_longer_than_the_recording(self, context):
+        model = NMFSourceModel(3, context=context, random_state=0).fit(UP)
+        assert np.isfinite(model.inverse_transform(model.transform(UP))).all()
 
     @pytest.mark.parametrize("bad", [-1, 1.5, True, None, "2"])
     def test_bad_context(self, bad):
@@ -148,14 +155,16 @@ class TestSeparator:
             errors[context] = np.square(up - UP).mean() + np.square(down - DOWN).mean()
         assert errors[2] < 0.5 * errors[0]
 
-    def test_is_exact_in_blocks(self):
-        voices = make_voices(2, n_utterances=2, duration=0.6, random_state=0)
+    def test_is_exact_in_blocks(self, monkeypatch):
+        voices = make_voices(2, n_utterances=2, duration=1.5, random_state=0)
         audio = AudioSeparator(SupervisedSeparator(clone(MODEL), batch_size=32), random_state=0)
         audio.fit(voices.utterances, voices.speakers)
         mixture, _ = make_mixture([voices.utterances[0], voices.utterances[2]])
         whole = audio.separate(mixture)
-        blocks = np.concatenate(list(audio.separate_blocks(mixture)), axis=1)
-        assert_array_equal(blocks, whole.sources)
+        monkeypatch.setattr(_blockwise, "_BLOCK_VALUES", 1000)
+        monkeypatch.setattr(_consistency, "_FEWEST", 1)
+        assert block_frames(audio.separator_, 1000) == 32
+        assert_array_equal(audio.separate(mixture).sources, whole.sources)
         assert audio.separator_.n_neighbours == 4
         assert_allclose(np.sum(whole.sources, axis=0), mixture, atol=1e-5)
         assert audio.separate(mixture, n_samples=5).spread.std.shape[1:] == audio.stft_.analyze(mixture)[0].shape

@@ -3,8 +3,11 @@
 The background of frame ``t`` is ``a_t @ W``: spectral templates ``W`` with non-negative activations ``a_t``, a
 non-negative matrix factorisation. Templates, activations and the latents of the known sources are found together, in
 turns: the latents with the background as a fixed addend, then the background by multiplicative updates with the known
-sources as a fixed addend. Neither turn ever raises the objective. At the end, estimates of known sources are faded out
-in frames that the background explains as well. All frames share the templates, so their results depend on each other.
+sources as a fixed addend. After two rounds, a bin counts in each turn as much as the share that the part in turn had of
+it before. So what a source model cannot explain of its own source is not learned as background, nor is the background
+learned as the source. Neither turn raises the objective with these weights. At the end, estimates of known sources are
+faded out in frames that the background explains as well. All frames share the templates, so their results depend on
+each other.
 
 References
 ----------
@@ -19,12 +22,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sklearn_gass.divergences import DIVERGENCES
-from sklearn_gass.engine._decoder import Decoder, LinearPart
+from sklearn_gass.engine._decoder import Decoder
 from sklearn_gass.engine._inference import Inference, means_of_neighbours
 from sklearn_gass.engine._lbfgs import follow_rmsprop, minimise_rows
 from sklearn_gass.engine._multiplicative import GammaPrior, update_activations, update_components
@@ -32,7 +36,8 @@ from sklearn_gass.engine._optimisation import GradientOptimiser, update_linear
 from sklearn_gass.engine._presence import find_presence
 from sklearn_gass.engine._problem import Problem
 
-_STEPS = 12  # of the latents in a turn, by either method
+_STEPS = 6  # of the latents in a turn, by either method
+_EQUAL_ROUNDS = 2  # in which all bins count the same, since shares say little yet
 _UPDATES = 5  # of the background in a turn
 _EXCESS = 2.0  # factor on the quiet spectrum to begin with
 _REMEMBERED = 1000  # frames that the next part of a recording learns from, too
@@ -97,12 +102,9 @@ class JointInference(Inference):
     ----------
     background : Background
         What the next part of the same recording is to go on from.
-    objectives : list of float
-        Objective of all frames and of those remembered, at the start and after every turn.
     """
 
     background: Background
-    objectives: list[float]
 
 
 def infer_with_background(
@@ -129,9 +131,9 @@ def infer_with_background(
     solver : {"lbfgs", "rmsprop"}, default="lbfgs"
         How latents are optimised, as in `infer`.
     max_iter : int, default=100
-        Steps of the latents in a turn at most; never more than twelve.
+        Steps of the latents in a turn at most; never more than six.
     tol : float, default=1e-3
-        Rounds end when one lowers the objective by less than this, relatively.
+        Rounds end when one changes the objective by less than this, relatively.
     smoothness : float, default=0.0
         Weight of half the squared distance of free latents from those of the frames before and after.
     batch_size : int, default=1024
@@ -147,23 +149,24 @@ def infer_with_background(
     problem = dataclasses.replace(problem, decoders=weighted)
     optimiser = GradientOptimiser(problem, partial(minimise, max_iter=min(max_iter, _STEPS)), 1)
     with torch.no_grad():
-        search = _Search(frames / problem.unit, optimiser, background, smoothness, batch_size)
-        objectives, n_iter = [search.objective()], 0
+        search = BackgroundSearch(frames / problem.unit, optimiser, background, smoothness, batch_size)
+        last, n_iter = search.objective(), 0
         while n_iter < background.max_iter:
             n_iter += 1
-            before = objectives[-1]
-            for turn in (search.improve_sources, search.improve_background):
-                turn()
-                objectives.append(search.objective())
-            if before - objectives[-1] <= tol * abs(before):
+            equal = torch.ones_like(search.frames) if n_iter <= _EQUAL_ROUNDS else None
+            search.improve_sources(search.share_of_sources() if equal is None else equal)
+            search.improve_background(1 - search.share_of_sources() if equal is None else equal)
+            before, last = last, search.objective()
+            if abs(before - last) <= tol * abs(before):
                 break
-        return search.result(objectives, n_iter)
+        return search.result(n_iter)
 
 
-class _Search:
+class BackgroundSearch:
     """Latents, activations and templates, while they are improved in turns.
 
-    The mixture's frames come first in `frames`, `known` and `activations`, those remembered after them.
+    The mixture's frames come first in `frames`, `known` and `activations`, those remembered after them. Weights are
+    those of the bins, for all these frames.
     """
 
     def __init__(
@@ -206,35 +209,42 @@ class _Search:
         noise = torch.rand(n, len(quiet), generator=generator, dtype=torch.float64)
         return quiet * (0.5 + noise.to(quiet)) / max(n, 1)
 
-    def improve_sources(self) -> None:
+    def share_of_sources(self) -> Tensor:
+        """Return the share that known sources have of what is explained of each bin, a half where that is nothing."""
+        explained = self.known + self.activations @ self.templates
+        return torch.where(explained > 0, self.known / explained, 0.5)
+
+    def improve_sources(self, weights: Tensor) -> None:
         """Improve the latents of the known sources beside the background."""
-        addend = self._own_background()
+        addend, weights = self._own_background(), weights[: len(self.own)]
         if self.problem.is_linear:
-            latents = update_linear(self.own, self.problem, self.problem.split(self.points), addend, _STEPS)
+            latents = update_linear(self.own, self.problem, self.problem.split(self.points), addend, weights, _STEPS)
             self.points = self.problem.join(latents)
         else:
             between = means_of_neighbours(self.points)
-            parts = [part.split(self.batch_size) for part in (self.own, self.points, between, addend)]
+            parts = [part.split(self.batch_size) for part in (self.own, self.points, between, addend, weights)]
             improve = self.optimiser.beside
             weight = 2 * self.smoothness
             self.points = torch.cat([improve(*rows, neighbour_weight=weight)[0] for rows in zip(*parts, strict=True)])
         self.known = torch.cat([self._generate(), self.known[len(self.own) :]])
 
-    def improve_background(self) -> None:
+    def improve_background(self, weights: Tensor) -> None:
         """Improve activations and templates beside the known sources."""
-        frames, known, loss = self.frames, self.known, self.problem.beta_loss
+        frames = self.frames
+        beside: dict[str, Any] = {"beta_loss": self.problem.beta_loss, "addend": self.known, "weights": weights}
         for _ in range(_UPDATES):
-            self.activations = update_activations(frames, self.activations, self.templates, loss, addend=known)
-            self.templates = update_components(frames, self.activations, self.templates, loss, addend=known)
+            self.activations = update_activations(frames, self.activations, self.templates, **beside)
+            self.templates = update_components(frames, self.activations, self.templates, **beside)
 
-    def objective(self) -> float:
+    def objective(self, weights: Tensor | None = None) -> float:
         """Return the objective of all frames, smoothness of latents left out."""
-        own = self._objectives().sum(dtype=torch.float64)
         n_own, divergence = len(self.own), DIVERGENCES[self.problem.beta_loss]
+        own, rest = (None, None) if weights is None else (weights[:n_own], weights[n_own:])
         explained = self.known[n_own:] + self.activations[n_own:] @ self.templates
-        return float(own + divergence(self.frames[n_own:], explained).sum(dtype=torch.float64))
+        remembered = divergence(self.frames[n_own:], explained, weights=rest)
+        return float(torch.cat([self._objectives(own), remembered]).sum(dtype=torch.float64))
 
-    def result(self, objectives: list[float], n_iter: int) -> JointInference:
+    def result(self, n_iter: int) -> JointInference:
         """Return where the search has come to."""
         problem, latents, unit = self.problem, self.problem.split(self.points), self.problem.unit
         known, activations = problem.generate(latents), self._own_activations()
@@ -246,7 +256,6 @@ class _Search:
             objective=self._objectives(),
             n_iter=n_iter,
             background=self._learned(),
-            objectives=objectives,
         )
 
     def _learned(self) -> Background:
@@ -273,9 +282,10 @@ class _Search:
     def _own_background(self) -> Tensor:
         return self._own_activations() @ self.templates
 
-    def _objectives(self) -> Tensor:
+    def _objectives(self, weights: Tensor | None = None) -> Tensor:
         latents = self.problem.split(self.points)
-        return self.problem.objective(self.own, latents, self.problem.generate(latents), self._own_background())
+        generated = self.problem.generate(latents)
+        return self.problem.objective(self.own, latents, generated, self._own_background(), weights)
 
     def _generate(self) -> Tensor:
         chunks = self.points.split(self.batch_size)
@@ -291,5 +301,5 @@ def _weigh_prior(decoder: Decoder, weight: float) -> Decoder:
     linear = decoder.linear
     if linear is not None and linear.prior is not None:
         shape, rate = linear.prior.shape, linear.prior.rate
-        linear = LinearPart(linear.components, GammaPrior(1 + weight * (shape - 1), weight * rate))
+        linear = dataclasses.replace(linear, prior=GammaPrior(1 + weight * (shape - 1), weight * rate))
     return dataclasses.replace(decoder, energy=lambda latents: weight * decoder.energy(latents), linear=linear)

@@ -34,12 +34,13 @@ def with_context(frames: Tensor, context: int) -> Tensor:
     if not context:
         return frames
     last = len(frames) - 1
+    context = min(context, last + 1)
     places = torch.arange(last + 1, device=frames.device)
     return torch.cat([frames[(places - context).clamp(min=0)], frames, frames[(places + context).clamp(max=last)]], 1)
 
 
 def without_context(rows: Tensor, context: int) -> Tensor:
-    """Return each frame as the mean of what its own row, an earlier and a later one say of it.
+    """Return each frame as the mean of its estimates in the three rows that hold it.
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ def without_context(rows: Tensor, context: int) -> Tensor:
     if not context:
         return rows
     before, own, after = rows.chunk(N_SPANNED, dim=-1)
-    n_others = max(rows.shape[-2] - context, 0)
+    context = min(context, rows.shape[-2])
+    n_others = rows.shape[-2] - context
     total, count = own.clone(), own.new_ones(rows.shape[-2], 1)
     total[..., :n_others, :] += before[..., context:, :]
     total[..., context:, :] += after[..., :n_others, :]

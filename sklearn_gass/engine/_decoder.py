@@ -19,8 +19,8 @@ def no_energy(latents: Tensor) -> Tensor:
 class LinearPart:
     """What makes a decoder linear: frames are non-negative activations times `components`.
 
-    With a context, `components` and what the decoder generates have three times as many bins as a frame:
-    those of a frame between an earlier and a later one, which are so many frames away.
+    With a context, `components` and what the decoder generates have three times as many bins as a frame: those of a
+    frame between an earlier and a later one, which are `context` frames away.
     """
 
     components: Tensor

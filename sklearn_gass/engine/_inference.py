@@ -6,7 +6,8 @@ For each frame ``x`` of a mixture the engine minimises over the latents ``h_k`` 
 
 by limited-memory BFGS; decoders that are all linear are solved by multiplicative updates. The first latents come from
 the problem's start, near which the optimisation may be told to stay. Everything is done per row, so chunks, subsets and
-orders of rows give the same numbers.
+orders of rows give the same numbers. A row is a frame. If the decoders have a context, it is a frame between an earlier
+and a later one.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Inference:
     estimates : Tensor of shape (n_sources, n_frames, n_bins)
         Generated frames of each source, in the mixture's unit.
     objective : Tensor of shape (n_frames,)
-        Objective of each row without the distance from the start, magnitudes in units of the decoders' mean scale.
+        Objective of each row (of three frames with a context) without the distance from the start, magnitudes in units
+        of the decoders' mean scale.
     n_iter : int
         Steps of the row that took most.
     """
@@ -66,7 +68,8 @@ def infer(
     Parameters
     ----------
     frames : Tensor of shape (n_frames, n_bins)
-        Non-negative frames of a mixture, on the device and in the floating type of the decoders.
+        Non-negative frames of a mixture, on the device and in the floating type of the decoders. If the decoders have a
+        context, frames must follow each other in time.
     problem : Problem
         Decoders, divergence, start and critics.
     solver : {"lbfgs", "rmsprop"}, default="lbfgs"

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sklearn_gass.engine._lbfgs import row_blocks
+
 
 @dataclass(frozen=True)
 class GammaPrior:
@@ -37,22 +39,28 @@ def update_activations(
     beta_loss: str,
     prior: GammaPrior | None = None,
     addend: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the next activations, shape (n_frames, n_components).
 
-    An addend of shape (n_frames, n_bins) is a part of the frames that is explained already and stays as it is.
+    An addend of shape (n_frames, n_bins) is a part of the frames that is explained already and stays as it is. Weights
+    of that shape weigh the divergence of each bin.
 
     For the Frobenius loss an update is several sweeps, since all but the first cost next to nothing (N. Gillis,
     F. Glineur, "Accelerated Multiplicative Updates and Hierarchical ALS Algorithms for Nonnegative Matrix
     Factorization", Neural Computation 24(4), 2012).
     """
+    if beta_loss == "frobenius" and weights is not None:
+        product = activations @ components if addend is None else activations @ components + addend
+        target, explained = (frames * weights) @ components.T, (product * weights) @ components.T
+        return activations * _frobenius_factor(activations, target, explained, prior)
     if beta_loss == "frobenius":
         target, gram = frames @ components.T, components @ components.T
         fixed = 0.0 if addend is None else addend @ components.T
         for _ in range(_SWEEPS):
             activations = activations * _frobenius_factor(activations, target, activations @ gram + fixed, prior)
         return activations
-    numerator, denominator = _slope_parts(frames, activations, components, beta_loss, addend)
+    numerator, denominator = _slope_parts(frames, activations, components, beta_loss, addend, weights)
     if prior is not None:
         inverse = 1.0 / activations.clamp_min(torch.finfo(frames.dtype).tiny ** 0.25)
         numerator = numerator + (prior.shape - 1).clamp_min(0) * inverse
@@ -73,11 +81,16 @@ def _frobenius_factor(activations: Tensor, target: Tensor, explained: Tensor, pr
 
 
 def update_components(
-    frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, addend: Tensor | None = None
+    frames: Tensor,
+    activations: Tensor,
+    components: Tensor,
+    beta_loss: str,
+    addend: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the next components, shape (n_components, n_bins)."""
-    fixed = None if addend is None else addend.T
-    return update_activations(frames.T, components.T, activations.T, beta_loss, addend=fixed).T
+    fixed, weighted = (None if part is None else part.T for part in (addend, weights))
+    return update_activations(frames.T, components.T, activations.T, beta_loss, addend=fixed, weights=weighted).T
 
 
 def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -91,7 +104,12 @@ def _positive_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 
 def _slope_parts(
-    frames: Tensor, activations: Tensor, components: Tensor, beta_loss: str, addend: Tensor | None = None
+    frames: Tensor,
+    activations: Tensor,
+    components: Tensor,
+    beta_loss: str,
+    addend: Tensor | None,
+    weights: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Return the negative and positive parts of the divergence's slope in the activations."""
     # in the frames' memory layout, which is the other one when components are updated
@@ -100,10 +118,14 @@ def _slope_parts(
         product += addend
     reconstruction = product.clamp_min_(torch.finfo(frames.dtype).tiny ** 0.25)
     if beta_loss == "kullback-leibler":
-        return torch.div(frames, reconstruction, out=reconstruction) @ components.T, components.sum(1)
+        quotients = torch.div(frames, reconstruction, out=reconstruction)
+        if weights is None:
+            return quotients @ components.T, components.sum(1)
+        return quotients.mul_(weights) @ components.T, weights @ components.T
     inverse = reconstruction.reciprocal_()
-    positive = inverse @ components.T
-    return inverse.square_().mul_(frames) @ components.T, positive
+    weighted = inverse if weights is None else inverse * weights
+    positive = weighted @ components.T
+    return inverse.mul_(weighted).mul_(frames) @ components.T, positive
 
 
 def solve_activations(
@@ -128,7 +150,7 @@ def solve_activations(
     """
     level = frames.sum(1, keepdim=True) / components.sum().clamp_min(torch.finfo(frames.dtype).tiny ** 0.5)
     activations = level.expand(-1, len(components)).clone()
-    active = torch.nonzero(level[:, 0] > 0)[:, 0]
+    active = _in_blocks(level[:, 0] > 0)
     current, rows = activations[active], frames[active]
     n_iter = 0
     while n_iter < max_iter and len(active):
@@ -138,9 +160,16 @@ def solve_activations(
         current = updated
         if n_iter % _CHECK_EVERY == 0 and not moving.all():
             activations[active[~moving]] = current[~moving]
-            active, current, rows = active[moving], current[moving], rows[moving]
+            still = _in_blocks(moving)
+            active, current, rows = active[still], current[still], rows[still]
     activations[active] = current
     return activations, max(n_iter, 1)
+
+
+def _in_blocks(chosen: Tensor) -> Tensor:
+    """Return the numbers of the chosen rows, the last one repeated to fill whole blocks, which round each row alike."""
+    rows = torch.nonzero(chosen)[:, 0]
+    return rows[row_blocks(len(rows), rows.device)] if len(rows) else rows
 
 
 _CHECK_EVERY = 10

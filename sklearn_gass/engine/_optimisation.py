@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -58,22 +59,39 @@ class GradientOptimiser:
         return self.minimise(self._objective(frames, anchor, weight + neighbour_weight), points)
 
     def beside(
-        self, frames: Tensor, points: Tensor, neighbours: Tensor, addend: Tensor, *, neighbour_weight: float
+        self,
+        frames: Tensor,
+        points: Tensor,
+        neighbours: Tensor,
+        addend: Tensor,
+        weights: Tensor,
+        *,
+        neighbour_weight: float,
     ) -> tuple[Tensor, int]:
-        """Go on from points beside a part of the frames that is explained already, drawn to the neighbours' mean."""
-        return self.minimise(self._objective(frames, neighbours, neighbour_weight, addend), points)
+        """Go on from points beside a part of the frames that is explained already, drawn to the neighbours' mean.
 
-    def _objective(self, frames: Tensor, anchor: Tensor, weight: float, addend: Tensor | None = None) -> Objective:
+        The divergence of each bin has a weight.
+        """
+        return self.minimise(self._objective(frames, neighbours, neighbour_weight, addend, weights), points)
+
+    def _objective(
+        self,
+        frames: Tensor,
+        anchor: Tensor,
+        weight: float,
+        addend: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> Objective:
         """Return values and gradients, with half the squared distance from the anchor times a weight."""
-        problem, divergence = self.problem, DIVERGENCES[self.problem.beta_loss]
+        problem, divergence = self.problem, partial(DIVERGENCES[self.problem.beta_loss], weights=weights)
         constants = divergence(frames, frames) - divergence(frames, frames, constant=False)
 
         def objective(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
             with torch.enable_grad():
                 points = points.detach().requires_grad_()
                 latents = problem.split(points)
-                fixed = None if addend is None else addend[rows]
-                values = problem.objective(frames[rows], latents, problem.generate(latents), fixed, constant=False)
+                beside = [None if part is None else part[rows] for part in (addend, weights)]
+                values = problem.objective(frames[rows], latents, problem.generate(latents), *beside, constant=False)
                 if weight:
                     values = values + 0.5 * weight * (points - anchor[rows]).square().sum(1)
                 (gradients,) = torch.autograd.grad(values.sum(), points)
@@ -93,14 +111,17 @@ def solve_linear(frames: Tensor, problem: Problem, max_iter: int, tol: float) ->
 
 
 def update_linear(
-    frames: Tensor, problem: Problem, latents: Sequence[Tensor], addend: Tensor, n_updates: int
+    frames: Tensor, problem: Problem, latents: Sequence[Tensor], addend: Tensor, weights: Tensor, n_updates: int
 ) -> list[Tensor]:
-    """Return the activations of each linear source after more updates, beside a part that is explained already."""
+    """Return the activations of each linear source after more updates, beside a part that is explained already.
+
+    The divergence of each bin has a weight.
+    """
     parts = [decoder.linear for decoder in problem.decoders if decoder.linear is not None]
     components = torch.cat([part.components * gain for part, gain in zip(parts, problem.gains, strict=True)])
     activations, prior = torch.cat(list(latents), dim=1), _joint_prior(parts)
     for _ in range(n_updates):
-        activations = update_activations(frames, activations, components, problem.beta_loss, prior, addend)
+        activations = update_activations(frames, activations, components, problem.beta_loss, prior, addend, weights)
     return list(activations.split([len(part.components) for part in parts], dim=1))
 
 

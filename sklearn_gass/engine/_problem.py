@@ -27,7 +27,7 @@ class Problem:
         Name of the divergence between a mixture frame and the sum of generated frames, a key of
         ``divergences.DIVERGENCES``.
     n_bins : int
-        Width of the frames.
+        Width of the frames. Rows have three times as many with a `context`, in the mixture and in what is generated.
     dtype : torch.dtype, default=torch.float32
         Floating type of the decoders and of all frames.
     device : torch.device or str, default="cpu"
@@ -60,7 +60,7 @@ class Problem:
 
     @property
     def context(self) -> int:
-        """Distance of the frames before and after that rows hold, too; 0 if rows are single frames.
+        """How many frames away the earlier and the later frame of a row are; 0 if rows are single frames.
 
         Raises
         ------
@@ -120,15 +120,17 @@ class Problem:
         latents: Sequence[Tensor],
         generated: Sequence[Tensor],
         addend: Tensor | None = None,
+        weights: Tensor | None = None,
         *,
         constant: bool = True,
     ) -> Tensor:
         """Return the objective of each row, without the distance from the start.
 
-        An addend of shape (n_frames, n_bins) is added to what the sources generate.
+        An addend of shape (n_frames, n_bins) is added to what the sources generate. Weights of that shape weigh the
+        divergence of each bin.
         """
         everything = list(generated) if addend is None else [*generated, addend]
-        value = DIVERGENCES[self.beta_loss](frames, torch.stack(everything).sum(0), constant=constant)
+        value = DIVERGENCES[self.beta_loss](frames, torch.stack(everything).sum(0), constant=constant, weights=weights)
         for decoder, h in zip(self.decoders, latents, strict=True):
             value = value + decoder.energy(h)
         if self.critic_weight and self.critic is not None:

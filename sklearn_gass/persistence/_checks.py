@@ -18,6 +18,7 @@ from sklearn_gass.engine._context import N_SPANNED
 from sklearn_gass.networks import check_widths, shapes_fit
 from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, TOP, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
+from sklearn_gass.separation._composition import check_contexts
 from sklearn_gass.separation._fitting import is_background, unfrozen
 from sklearn_gass.source_models import BackgroundModel, BaseSourceModel, DAESourceModel, NMFSourceModel
 from sklearn_gass.source_models._dynamics import noise_covariance
@@ -174,6 +175,7 @@ def _check_separator(separator: SupervisedSeparator) -> None:
         inner = unfrozen(model)
         if not isinstance(inner, BaseSourceModel) or not has_fit(inner) or inner.n_features_in_ != n_bins:
             raise _wrong(separator, "source_models_")
+    check_contexts(models)
     if isinstance(separator.source_model, list):
         check_same_labels([str(label) for label in separator.classes_], separator._listed_labels())
     separator._background_label()

@@ -140,7 +140,7 @@ class SeparatorComposition(BaseComposition):
             if own is not None:  # else it learns from mixtures alone
                 continued(model, earlier.get(label), self.warm_start)
         self._objective_loss(models)
-        _check_contexts(models)
+        check_contexts(models)
         return models
 
     def _background_label(self):
@@ -281,7 +281,7 @@ class SeparatorComposition(BaseComposition):
         widths.add(getattr(self, "n_features_in_", models[0].n_features_in_))
         if len(widths) > 1:
             raise ValueError(f"The source models differ in their number of bins, or from X: {sorted(widths)}.")
-        _check_contexts(models)
+        check_contexts(models)
         self.source_models_, self.n_features_in_ = models, models[0].n_features_in_
         self.n_iter_ = max(model.n_iter_ for model in models)
         self.start_ = self.critic_ = None
@@ -323,14 +323,15 @@ def _refuse_classes(source_model):
         refuse_class("A source model", item[-1] if isinstance(item, tuple) and item else item)
 
 
-def _check_contexts(models):
+def check_contexts(models):
     """Raise ValueError if some source models explain frames with others around them, and others do not."""
     own = [unfrozen(model) for model in models]
-    contexts = {getattr(model, "context_" if "context_" in vars(model) else "context", 0) for model in own}
-    if len(contexts) > 1:
+    contexts = [getattr(m, "context_" if hasattr(m, "n_features_in_") else "context", 0) for m in own]
+    if len(set(contexts)) > 1:
+        kinds = ", ".join(f"{type(m).__name__} with context {c}" for m, c in zip(own, contexts, strict=True))
         raise ValueError(
-            "All sources need an NMFSourceModel with the same context, or none may have a context, got "
-            f"{sorted(contexts)}."
+            "If templates have a context, all sources need an NMFSourceModel with the same context, but these are "
+            f"{kinds}."
         )
 
 

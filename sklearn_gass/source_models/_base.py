@@ -70,8 +70,9 @@ class BaseSourceModel(
         ----------
         X : array-like of shape (n_frames, n_bins)
             Magnitude-spectrogram frames of clean sound of one source, non-negative, in any unit. Their order matters to
-            `sample` with ``sequence=True`` alone, which needs them in their order in time. Several recordings may
-            follow each other; the few steps from one to the next count like all others.
+            `sample` with ``sequence=True`` and to an `NMFSourceModel` with a `context` alone, which need them in their
+            order in time. Several recordings may follow each other; the few steps from one to the next count like all
+            others.
         y : None
             Ignored, present for API consistency.
 
@@ -256,7 +257,7 @@ class BaseSourceModel(
         -------
         latents : ndarray of shape (n_frames, n_components)
             Latents of each frame, at the minimum of divergence plus prior energy. A row's latents do not depend on
-            the other rows.
+            the other rows, unless the model has a `context`.
         """
         return self._infer(X).latents[0].numpy()
 
@@ -304,7 +305,8 @@ class BaseSourceModel(
         -------
         scores : ndarray of shape (n_frames,)
             Minus the divergence of the best reconstruction, minus the prior energy of its latents; with magnitudes
-            in units of the mean training magnitude (`scale_`).
+            in units of the mean training magnitude (`scale_`). With a `context`, of the row of three frames around each
+            frame: compare such scores among models of one context only.
         """
         return -self._infer(X).objective.numpy()
 

@@ -43,10 +43,10 @@ class NMFSourceModel(BaseSourceModel):
         of the training frames. Keep the default first.
     context : int, default=0
         Distance, in frames, of two further frames that each template spans: an earlier one and a later one. Such
-        templates know how a sound moves, and separate recordings better if there are more of them: try 2 with 100
-        templates first. Frames must then follow each other in time, also at `transform` and in separation, and each
-        hears of frames up to twice as far away. All sources of a separator need the same context. 0 makes templates of
-        single frames.
+        templates know how a sound moves. With 100 of them they separate recordings better: try ``context=2`` first.
+        Frames must then follow each other in time, also at `transform` and in separation, and what is found for a frame
+        depends on frames up to twice as far away. Several recordings may follow each other in training. All sources of
+        a separator need the same context. 0 makes templates of single frames.
     max_iter : int, default=20
         Largest number of updates of the templates in training. Many more fit the training frames closer, and separate
         worse.
@@ -70,7 +70,8 @@ class NMFSourceModel(BaseSourceModel):
     prior_shape_, prior_rate_ : ndarray of shape (n_components,)
         Fitted gamma prior of each activation; only with ``prior="gamma"``.
     reconstruction_err_ : float
-        Divergence per training frame at the end of training, in units of `scale_`.
+        Divergence per training frame at the end of training, in units of `scale_`; with a context, per row of three
+        frames.
     residuals_ : ndarray of shape (n_kept, n_bins)
         The output noise of `sample`: quotients of up to 1,000 training frames and their reconstruction, sorted in each
         bin within groups of frames about as loud, so that no row belongs to a frame.
@@ -114,6 +115,8 @@ class NMFSourceModel(BaseSourceModel):
     >>> model.inverse_transform(model.transform(X)).shape
     (50, 8)
     """
+
+    context_ = 0  # of model files of older versions
 
     _parameter_constraints: dict = {
         **BaseSourceModel._parameter_constraints,
@@ -172,8 +175,8 @@ class NMFSourceModel(BaseSourceModel):
         if self.warm_start and hasattr(self, "components_"):
             if (len(self.components_), self.context_) != (self.n_components, self.context):
                 raise ValueError(
-                    f"This NMFSourceModel was fitted with {len(self.components_)} templates of context "
-                    f"{self.context_}, not with {self.n_components} of context {self.context}: fit it again, without "
+                    f"This NMFSourceModel was fitted with n_components={len(self.components_)} and "
+                    f"context={self.context_}, not with {self.n_components} and {self.context}: fit it again, without "
                     "warm_start."
                 )
             components = torch.tensor(self.components_, dtype=frames.dtype)
@@ -219,9 +222,10 @@ class NMFSourceModel(BaseSourceModel):
         rows = super()._generate(latents, successive=successive)
         if successive or not self.context_:
             return without_context(rows, self.context_)
-        return rows.chunk(N_SPANNED, dim=1)[1]
+        return rows.chunk(N_SPANNED, dim=1)[1].contiguous()  # the middle frame
 
-    context_ = 0  # of files of older versions
+    def _training_cost(self, n_frames, n_bins):
+        return super()._training_cost(n_frames, n_bins * (N_SPANNED if self.context else 1))
 
     def _draw_latents(self, n_samples, generator, spread):
         if self.prior is None:
