@@ -299,7 +299,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         Parameters
         ----------
         X : array-like of shape (n_frames, n_bins)
-            Magnitude frames of a mixture, in the unit of the training frames. If there is a `BackgroundModel`, or source
+            Magnitude frames of a mixture, in the unit of the training frames. With a `BackgroundModel`, or if source
             models have a `context`, frames of one recording in their order in time.
         heard : Background or None, default=None
             What was learned of the background in an earlier part of the same recording: the attribute `background` of
