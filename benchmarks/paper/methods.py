@@ -86,17 +86,17 @@ def _adversarial(name, model):
     return Family(family.separator, {**family.variants, f"{name}, own encoder and critic, λ = 10": own})
 
 
-def _nmf(n_components, context=0):
-    name = f"NMF, {n_components} templates{' with context' if context else ''}"
-    return Family(SupervisedSeparator(NMFSourceModel(n_components, context=context)), {name: {}})
+def _nmf(name, n_components, **params):
+    return Family(SupervisedSeparator(NMFSourceModel(n_components, **params)), {f"NMF, {name}": {}})
 
 
 OURS = {
-    "nmf20": _nmf(20),
-    "nmf40": _nmf(40),
-    "nmf100": _nmf(100),
-    "nmf100-context": _nmf(100, context=2),
-    "nmf40-gamma": Family(SupervisedSeparator(NMFSourceModel(40, prior="gamma")), {"NMF, gamma prior": {}}),
+    "nmf20": _nmf("20 templates", 20),
+    "nmf40": _nmf("40 templates", 40),
+    "nmf100": _nmf("100 templates", 100),
+    "nmf100-context": _nmf("100 templates with context", 100, context=2),
+    "nmf40-gamma": _nmf("gamma prior", 40, prior="gamma"),
+    "nmf100-gamma-context": _nmf("gamma prior, 100 templates with context", 100, prior="gamma", context=2),
     "wgan": _adversarial("WGAN", WGANSourceModel()),
     "vae": _neural("VAE", VAESourceModel()),
     "dae": _neural("DAE", DAESourceModel()),
