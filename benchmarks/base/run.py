@@ -123,7 +123,9 @@ def report(cells, speakers):
         common = sorted(runs[0].keys() & runs[1].keys())
         if not common:
             continue
-        pairs, seeds = (sorted(set(values)) for values in zip(*common, strict=True))
+        pairs = sorted({pair for pair, _ in common})
+        seeds = [seed for seed in sorted({seed for _, seed in common}) if all((pair, seed) in common for pair in pairs)]
+        common = [key for key in common if key[1] in seeds]  # every pair counts the same
         what = f"{length:g} seconds" if length else "All recordings"
         print(f"\n{what} of each voice, {len(pairs)} pairs: {pairs}, seeds: {seeds}\n")
         names = "method | SDR | SIR | SAR | lowest pair | CPU s | longest | CPU s of a base"

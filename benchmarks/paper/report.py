@@ -241,8 +241,9 @@ def make_table(rows, baseline=None):
 
 def introduction(cells, n_pairs):
     """Return the lines above the table."""
-    more = " ".join(str(seed) for seed in sorted({cell["seed"] for cell in cells}) if seed)
-    again = f" (then with `--families ours --seeds {more}`)" if more else ""
+    more = [cell for cell in cells if cell["seed"]]
+    families, seeds = (" ".join(sorted({str(cell[key]) for cell in more})) for key in ("family", "seed"))
+    again = f" (then with\n`--families {families} --seeds {seeds}`)" if more else ""
     exponent = SupervisedSeparator().mask_exponent
     return f"""Scores are in dB, by BSS eval and SI-SDR, as means over {n_pairs} pairs of the TIMIT sample.
 `python benchmarks/paper/run.py`{again} and
