@@ -27,7 +27,7 @@ from sklearn_gass import (
     save_model,
 )
 from sklearn_gass.datasets import make_background, make_mixture, make_voices
-from sklearn_gass.engine import Background, Memory, Problem
+from sklearn_gass.engine import Background, Memory, Problem, infer_with_background
 from sklearn_gass.engine._background import BackgroundSearch
 from sklearn_gass.engine._lbfgs import minimise_rows
 from sklearn_gass.engine._optimisation import GradientOptimiser
@@ -85,17 +85,25 @@ class TestObjective:
         memory = Memory(torch.tensor(unknown[:9]), torch.zeros(9, 20, dtype=torch.float64)) if remembered else None
         search = begin_search(model, known + unknown, Background(4, 6, memory=memory))
         with torch.no_grad():
-            first, falls = search.objective(), 0
-            for _ in range(6):
+            first = search.objective()
+            for are_weighted in [False, False, True, True, True, True]:
                 for turn in (search.improve_sources, search.improve_background):
                     share = search.share_of_sources()
                     weights = share if turn == search.improve_sources else 1 - share
+                    weights = weights if are_weighted else None
                     before = search.objective(weights)
                     turn(weights)
                     assert search.objective(weights) <= before + 1e-9 * abs(before)
-                    falls += search.objective(weights) < before
-            assert falls >= 6
+                    if turn == search.improve_background:
+                        assert search.objective(weights) < before
             assert search.objective() < first
+
+    @pytest.mark.parametrize("n_rounds", [1, 2, 8])
+    def test_rounds_end_after_weights_have_come_in(self, n_rounds, known, unknown):
+        model = NMFSourceModel(3, random_state=0).fit(known)
+        problem = Problem([model.decoder(torch.float64)], "kullback-leibler", 20, torch.float64)
+        found = infer_with_background(torch.tensor(known + unknown), problem, Background(4, n_rounds), tol=1.0)
+        assert found.n_iter == min(n_rounds, 4)
 
     def test_share_of_sources(self, known, unknown):
         search = begin_search(NMFSourceModel(3, random_state=0).fit(known), known + unknown, Background(4, 6))

@@ -3,11 +3,11 @@
 The background of frame ``t`` is ``a_t @ W``: spectral templates ``W`` with non-negative activations ``a_t``, a
 non-negative matrix factorisation. Templates, activations and the latents of the known sources are found together, in
 turns: the latents with the background as a fixed addend, then the background by multiplicative updates with the known
-sources as a fixed addend. After two rounds, a bin counts in each turn as much as the share that the part in turn had of
-it before. So what a source model cannot explain of its own source is not learned as background, nor is the background
-learned as the source. Neither turn raises the objective with these weights. At the end, estimates of known sources are
-faded out in frames that the background explains as well. All frames share the templates, so their results depend on
-each other.
+sources as a fixed addend. From the third round on, bins have weights: if known sources explain 80 % of a bin, it counts
+0.8 when they are improved, and 0.2 when the background is. So what a source model cannot explain of its own source is
+hardly learned as background, nor is the background learned as the source. No turn raises the objective with its
+weights, which change from turn to turn. At the end, estimates of known sources are faded out in frames that the
+background explains as well. All frames share the templates, so their results depend on each other.
 
 References
 ----------
@@ -153,11 +153,11 @@ def infer_with_background(
         last, n_iter = search.objective(), 0
         while n_iter < background.max_iter:
             n_iter += 1
-            equal = torch.ones_like(search.frames) if n_iter <= _EQUAL_ROUNDS else None
-            search.improve_sources(search.share_of_sources() if equal is None else equal)
-            search.improve_background(1 - search.share_of_sources() if equal is None else equal)
+            are_equal = n_iter <= _EQUAL_ROUNDS
+            search.improve_sources(None if are_equal else search.share_of_sources())
+            search.improve_background(None if are_equal else 1 - search.share_of_sources())
             before, last = last, search.objective()
-            if abs(before - last) <= tol * abs(before):
+            if n_iter > _EQUAL_ROUNDS + 1 and abs(before - last) <= tol * abs(before):  # else weights have just come in
                 break
         return search.result(n_iter)
 
@@ -214,21 +214,23 @@ class BackgroundSearch:
         explained = self.known + self.activations @ self.templates
         return torch.where(explained > 0, self.known / explained, 0.5)
 
-    def improve_sources(self, weights: Tensor) -> None:
+    def improve_sources(self, weights: Tensor | None) -> None:
         """Improve the latents of the known sources beside the background."""
-        addend, weights = self._own_background(), weights[: len(self.own)]
+        addend = self._own_background()
+        weights = None if weights is None else weights[: len(self.own)]
         if self.problem.is_linear:
             latents = update_linear(self.own, self.problem, self.problem.split(self.points), addend, weights, _STEPS)
             self.points = self.problem.join(latents)
         else:
             between = means_of_neighbours(self.points)
-            parts = [part.split(self.batch_size) for part in (self.own, self.points, between, addend, weights)]
+            parts = [part.split(self.batch_size) for part in (self.own, self.points, between, addend)]
+            parts.append([None] * len(parts[0]) if weights is None else weights.split(self.batch_size))
             improve = self.optimiser.beside
             weight = 2 * self.smoothness
             self.points = torch.cat([improve(*rows, neighbour_weight=weight)[0] for rows in zip(*parts, strict=True)])
         self.known = torch.cat([self._generate(), self.known[len(self.own) :]])
 
-    def improve_background(self, weights: Tensor) -> None:
+    def improve_background(self, weights: Tensor | None) -> None:
         """Improve activations and templates beside the known sources."""
         frames = self.frames
         beside: dict[str, Any] = {"beta_loss": self.problem.beta_loss, "addend": self.known, "weights": weights}

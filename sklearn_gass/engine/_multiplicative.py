@@ -46,8 +46,8 @@ def update_activations(
     An addend of shape (n_frames, n_bins) is a part of the frames that is explained already and stays as it is. Weights
     of that shape weigh the divergence of each bin.
 
-    For the Frobenius loss an update is several sweeps, since all but the first cost next to nothing (N. Gillis,
-    F. Glineur, "Accelerated Multiplicative Updates and Hierarchical ALS Algorithms for Nonnegative Matrix
+    For the Frobenius loss, an update without weights is several sweeps, since all but the first cost next to nothing
+    (N. Gillis, F. Glineur, "Accelerated Multiplicative Updates and Hierarchical ALS Algorithms for Nonnegative Matrix
     Factorization", Neural Computation 24(4), 2012).
     """
     if beta_loss == "frobenius" and weights is not None:

@@ -64,13 +64,13 @@ class GradientOptimiser:
         points: Tensor,
         neighbours: Tensor,
         addend: Tensor,
-        weights: Tensor,
+        weights: Tensor | None,
         *,
         neighbour_weight: float,
     ) -> tuple[Tensor, int]:
         """Go on from points beside a part of the frames that is explained already, drawn to the neighbours' mean.
 
-        The divergence of each bin has a weight.
+        The divergence of each bin has a weight, if there are weights.
         """
         return self.minimise(self._objective(frames, neighbours, neighbour_weight, addend, weights), points)
 
@@ -111,11 +111,11 @@ def solve_linear(frames: Tensor, problem: Problem, max_iter: int, tol: float) ->
 
 
 def update_linear(
-    frames: Tensor, problem: Problem, latents: Sequence[Tensor], addend: Tensor, weights: Tensor, n_updates: int
+    frames: Tensor, problem: Problem, latents: Sequence[Tensor], addend: Tensor, weights: Tensor | None, n_updates: int
 ) -> list[Tensor]:
     """Return the activations of each linear source after more updates, beside a part that is explained already.
 
-    The divergence of each bin has a weight.
+    The divergence of each bin has a weight, if there are weights.
     """
     parts = [decoder.linear for decoder in problem.decoders if decoder.linear is not None]
     components = torch.cat([part.components * gain for part, gain in zip(parts, problem.gains, strict=True)])

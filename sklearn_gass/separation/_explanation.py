@@ -34,7 +34,8 @@ class Explanation:
     objective : ndarray of shape (n_frames,)
         What was minimised, of each frame: divergence plus prior energy minus λ times the critics' scores, without the
         distance from the start; with magnitudes in units of the source models' mean `scale_`. With a `context` of the
-        source models, that of a row of three frames.
+        source models, that of a row of three frames. Beside a `BackgroundModel`, all bins count alike here, as they do
+        not in separation.
     n_iter : int
         Steps of the frame that took most.
     mask_exponent : float

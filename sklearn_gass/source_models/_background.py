@@ -33,13 +33,14 @@ class BackgroundModel(BaseSourceModel):
     Parameters
     ----------
     n_components : int, default=16
-        Number of templates. Between 4 and 32 it hardly matters. More templates describe a background that changes more,
+        Number of templates. Between 8 and 32 it hardly matters. More templates describe a background that changes more,
         such as another voice, and take longer.
     beta_loss : {"kullback-leibler", "frobenius", "itakura-saito"}, default="kullback-leibler"
         Divergence between a frame and its reconstruction. Take that of the known sources.
     max_iter : int, default=8
         Largest number of rounds at separation. In a round first the known sources and then the background are improved.
         More rounds explain the mixture more closely, by templates that take over parts of the known sources in the end.
+        Take at least 4: from the third round on, bins are weighted by how much of them each part explains.
     prior_weight : float, default=4.0
         How many times as much the priors of the known sources' latents weigh as without a background. Larger values
         keep the known sources from explaining the background. Try 1 and 10 beside the default first. Source models
