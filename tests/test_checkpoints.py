@@ -316,7 +316,7 @@ class TestWarmStart:
         model = NMFSourceModel(2, max_iter=2, tol=0, warm_start=True, random_state=0).fit(X)
         first = model.reconstruction_err_
         assert model.fit(X).reconstruction_err_ < first
-        with pytest.raises(ValueError, match="fitted with 2 templates, not 3: fit it again, without warm_start"):
+        with pytest.raises(ValueError, match="fitted with n_components=2, not 3: fit it again, without warm_start"):
             model.set_params(n_components=3).fit(X)
 
     def test_warns_of_a_model_that_cannot(self):

@@ -125,7 +125,7 @@ class TestModel:
         model = clone(MODEL).set_params(warm_start=True).fit(UP)
         before = model.reconstruction_err_
         assert model.fit(UP).reconstruction_err_ < before
-        with pytest.raises(ValueError, match="context=2, not with 6 and 1"):
+        with pytest.raises(ValueError, match="context=2, not 1: fit it again"):
             model.set_params(context=1).fit(UP)
         assert model.context_ == 2
 

@@ -173,12 +173,13 @@ class NMFSourceModel(BaseSourceModel):
         divergence = DIVERGENCES[self.beta_loss]
         components = 0.5 + torch.rand(self.n_components, frames.shape[1], generator=generator, dtype=frames.dtype)
         if self.warm_start and hasattr(self, "components_"):
-            if (len(self.components_), self.context_) != (self.n_components, self.context):
-                raise ValueError(
-                    f"This NMFSourceModel was fitted with n_components={len(self.components_)} and "
-                    f"context={self.context_}, not with {self.n_components} and {self.context}: fit it again, without "
-                    "warm_start."
-                )
+            for name, before in (("n_components", len(self.components_)), ("context", self.context_)):
+                now = getattr(self, name)
+                if before != now:
+                    raise ValueError(
+                        f"This NMFSourceModel was fitted with {name}={before}, not {now}: fit it again, without "
+                        "warm_start."
+                    )
             components = torch.tensor(self.components_, dtype=frames.dtype)
         activations = torch.rand(len(frames), self.n_components, generator=generator, dtype=frames.dtype)
         activations *= frames.sum(1, keepdim=True) / (activations @ components).sum(1, keepdim=True)
