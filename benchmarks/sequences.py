@@ -172,15 +172,15 @@ def curvature(problem, point):
 class Recurrent(nn.Module):
     """A gated recurrent network that predicts the latents of a frame from those of all frames before it."""
 
-    def __init__(self, codes, inflation):
+    def __init__(self, codes):
         super().__init__()
         variances = torch.tensor(codes.var(0), dtype=torch.float32)
-        self.mean, self.inflation = torch.tensor(codes.mean(0), dtype=torch.float32), inflation
+        self.mean = torch.tensor(codes.mean(0), dtype=torch.float32)
         self.deviation = (variances + RIDGE * variances.mean()).sqrt()
         n_latents = codes.shape[1]
         self.network, self.last = nn.GRU(n_latents, 64, batch_first=True), nn.Linear(64, 2 * n_latents)
 
-    def energy(self, latents, inflation, dropout=0.0):
+    def energy(self, latents, *, inflation=0.0, dropout=0.0):
         """Return minus the log density of the latents, (..., n_frames, n_latents), each given those before it."""
         scores = (latents - self.mean) / self.deviation
         before = functional.dropout(functional.pad(scores[..., :-1, :], (0, 0, 1, 0)), dropout)
@@ -189,28 +189,28 @@ class Recurrent(nn.Module):
         return 0.5 * ((scores - mean) ** 2 / variance + variance.log()).sum(-1)
 
 
-def fit_recurrent(codes, inflation, n_steps=400, length=64):
+def fit_recurrent(codes, n_steps=400, length=64):
     """Return a network trained on successive codes of one source, with the weights that suit the last tenth best."""
     torch.manual_seed(0)
-    network, held_out = Recurrent(codes, inflation), len(codes) // 10
+    network, held_out = Recurrent(codes), len(codes) // 10
     kept, last = torch.tensor(codes, dtype=torch.float32).split([len(codes) - held_out, held_out])
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3, weight_decay=1e-4)
     best, weights = float("inf"), network.state_dict()
     for step in range(n_steps):
         places = torch.randint(len(kept) - length, (32, 1)) + torch.arange(length)
         optimiser.zero_grad()
-        network.energy(kept[places], 0.0, dropout=0.2).mean().backward()
+        network.energy(kept[places], dropout=0.2).mean().backward()
         optimiser.step()
         if step % 20 == 19:
             with torch.no_grad():
-                error = float(network.energy(last, 0.0).mean())
+                error = float(network.energy(last).mean())
             if error < best:
                 best, weights = error, copy.deepcopy(network.state_dict())
     network.load_state_dict(weights)
     return network.requires_grad_(False)
 
 
-def search_recurrent(networks, weight, separator, frames, problem, heard):
+def search_recurrent(networks, weight, inflation, separator, frames, problem, heard):
     """Take the place of the separator's search: all frames at once, with the energy of recurrent networks."""
     with torch.no_grad():
         own = frames / problem.unit
@@ -224,7 +224,7 @@ def search_recurrent(networks, weight, separator, frames, problem, heard):
         value = problem.objective(own, latents, problem.generate(latents), constant=False).sum()
         value = value + 0.5 * problem.start_weight * (points - first).square().sum()
         for network, part in zip(networks, latents, strict=True):
-            value = value + weight * network.energy(part, network.inflation).sum()
+            value = value + weight * network.energy(part, inflation=inflation).sum()
         value.backward()
         return value
 
@@ -319,9 +319,10 @@ def dynamics_rows(audio, sources):
         rows[f"dynamics in the search, each latent alone, weight {weight:g}"] = diagonal
     for weight in (3.0, 10.0, 30.0):
         rows[f"smoother, weight {weight:g}"] = with_search(audio, codes, weight, inflation=0.1, smoother=True)
-    networks = [fit_recurrent(codes[i], inflation=0.3) for i in audio.separator_._known_in_order()]
-    for weight in (0.0, 0.3, 1.0, 3.0):
-        rows[f"recurrent, weight {weight:g}"] = with_own_search(audio, partial(search_recurrent, networks, weight))
+    networks = [fit_recurrent(codes[i]) for i in audio.separator_._known_in_order()]
+    for weight, inflation in ((0.0, 0.3), (0.3, 0.3), (1.0, 0.3), (3.0, 0.3), (10.0, 0.1)):
+        own = partial(search_recurrent, networks, weight, inflation)
+        rows[f"recurrent, weight {weight:g}"] = with_own_search(audio, own)
     return rows
 
 

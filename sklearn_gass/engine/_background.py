@@ -238,13 +238,12 @@ class BackgroundSearch:
             self.activations = update_activations(frames, self.activations, self.templates, **beside)
             self.templates = update_components(frames, self.activations, self.templates, **beside)
 
-    def objective(self, weights: Tensor | None = None) -> float:
-        """Return the objective of all frames, smoothness of latents left out."""
+    def objective(self) -> float:
+        """Return the objective of all frames with bins that count the same, smoothness of latents left out."""
         n_own, divergence = len(self.own), DIVERGENCES[self.problem.beta_loss]
-        own, rest = (None, None) if weights is None else (weights[:n_own], weights[n_own:])
         explained = self.known[n_own:] + self.activations[n_own:] @ self.templates
-        remembered = divergence(self.frames[n_own:], explained, weights=rest)
-        return float(torch.cat([self._objectives(own), remembered]).sum(dtype=torch.float64))
+        remembered = divergence(self.frames[n_own:], explained)
+        return float(torch.cat([self._objectives(), remembered]).sum(dtype=torch.float64))
 
     def result(self, n_iter: int) -> JointInference:
         """Return where the search has come to."""
@@ -284,10 +283,9 @@ class BackgroundSearch:
     def _own_background(self) -> Tensor:
         return self._own_activations() @ self.templates
 
-    def _objectives(self, weights: Tensor | None = None) -> Tensor:
+    def _objectives(self) -> Tensor:
         latents = self.problem.split(self.points)
-        generated = self.problem.generate(latents)
-        return self.problem.objective(self.own, latents, generated, self._own_background(), weights)
+        return self.problem.objective(self.own, latents, self.problem.generate(latents), self._own_background())
 
     def _generate(self) -> Tensor:
         chunks = self.points.split(self.batch_size)

@@ -42,11 +42,11 @@ class NMFSourceModel(BaseSourceModel):
         prefers activations that are common in training. ``None`` leaves them free, and `sample` then takes activations
         of the training frames. Keep the default first.
     context : int, default=0
-        Distance, in frames, of two further frames that each template spans: an earlier one and a later one. Such
-        templates know how a sound moves. With 100 of them they separate recordings better: try ``context=2`` first.
-        Frames must then follow each other in time, also at `transform` and in separation, and what is found for a frame
-        depends on frames up to twice as far away. Several recordings may follow each other in training. All sources of
-        a separator need the same context. 0 makes templates of single frames.
+        If not 0, each template spans three frames: a frame, the one that is so many frames before it, and the one that
+        is so many after it. Such templates know how a sound moves, and 100 of them separate recordings better than
+        templates of single frames: try ``context=2`` first. Frames must then follow each other in time, also at
+        `transform` and in separation, and what is found for a frame depends on frames up to twice as far away. Several
+        recordings may follow each other in training. All sources of a separator need the same context.
     max_iter : int, default=20
         Largest number of updates of the templates in training. Many more fit the training frames closer, and separate
         worse.
@@ -221,9 +221,9 @@ class NMFSourceModel(BaseSourceModel):
     @override
     def _generate(self, latents, *, successive):
         rows = super()._generate(latents, successive=successive)
-        if successive or not self.context_:
-            return without_context(rows, self.context_)
-        return rows.chunk(N_SPANNED, dim=1)[1].contiguous()  # the middle frame
+        if not self.context_:
+            return rows
+        return without_context(rows, self.context_) if successive else rows.chunk(N_SPANNED, dim=1)[1].contiguous()
 
     def _training_cost(self, n_frames, n_bins):
         return super()._training_cost(n_frames, n_bins * (N_SPANNED if self.context else 1))
