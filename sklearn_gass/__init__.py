@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sklearn_gass.critics import BaseCritic as BaseCritic
     from sklearn_gass.critics import MixtureCritic as MixtureCritic
     from sklearn_gass.critics import SourceCritic as SourceCritic
+    from sklearn_gass.detectors import PresenceDetector as PresenceDetector
     from sklearn_gass.persistence import describe_model as describe_model
     from sklearn_gass.persistence import load_model as load_model
     from sklearn_gass.persistence import save_model as save_model
@@ -47,6 +48,7 @@ _MODULES = {
     "MixtureCritic": "critics",
     "MixtureStart": "starts",
     "NMFSourceModel": "source_models",
+    "PresenceDetector": "detectors",
     "RandomStart": "starts",
     "STFT": "stft",
     "Separation": "separation",
@@ -64,7 +66,18 @@ _MODULES = {
     "save_model": "persistence",
 }
 _SUBMODULES = {
-    *("audio_io", "base_models", "critics", "datasets", "display", "divergences", "engine", "masks", "metrics"),
+    *(
+        "audio_io",
+        "base_models",
+        "critics",
+        "datasets",
+        "detectors",
+        "display",
+        "divergences",
+        "engine",
+        "masks",
+        "metrics",
+    ),
     *("networks", "paper", "presets"),
     *("persistence", "progress", "scoring", "search_display", "separation", "source_models", "starts", "stft"),
     *("training_display", "web"),

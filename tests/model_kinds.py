@@ -23,6 +23,7 @@ from sklearn_gass import (
     MixtureCritic,
     MixtureStart,
     NMFSourceModel,
+    PresenceDetector,
     RandomStart,
     SourceCritic,
     SourceStart,
@@ -49,6 +50,7 @@ MODELS = {
 }
 TINY_STFT = STFT(n_fft=32, hop_length=16, window=("kaiser", 8.0))
 MIXTURE = {"start": MixtureStart(4, max_iter=2), "critic": MixtureCritic(4, max_iter=2, levels=[-3, 3.0])}
+DETECTOR = PresenceDetector(4, n_mixtures=4, n_frames=9, max_iter=2)
 STARTS = {"source": SourceStart(), "random": RandomStart(random_state=3)}
 CRITICS = {"source": SourceCritic(), "none": None}
 
@@ -93,7 +95,7 @@ def from_fitted():
 def with_background(*labels):
     """Return a separator of voice0 and a background, fitted on frames of the labels."""
     X, y, _, _ = frames()
-    models = [("voice0", MODELS["vae"]), ("voice1", BackgroundModel(2, max_iter=2))]
+    models = [("voice0", MODELS["vae"]), ("voice1", BackgroundModel(2, max_iter=2, detector=DETECTOR))]
     kept = np.isin(y, labels)
     return SupervisedSeparator(models, max_iter=4, random_state=0).fit(X[kept], y[kept])
 

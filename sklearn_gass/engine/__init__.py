@@ -9,6 +9,7 @@ from sklearn_gass.engine._decoder import Decoder, LinearPart, no_energy
 from sklearn_gass.engine._inference import SMOOTHING_SWEEPS, Inference, infer
 from sklearn_gass.engine._mixtures import CleanSource, MixtureBatches
 from sklearn_gass.engine._multiplicative import GammaPrior
+from sklearn_gass.engine._presence import given_to_background
 from sklearn_gass.engine._problem import Problem
 
 if hasattr(os, "register_at_fork"):
@@ -27,6 +28,7 @@ __all__ = [
     "Memory",
     "MixtureBatches",
     "Problem",
+    "given_to_background",
     "infer",
     "infer_with_background",
     "no_energy",

@@ -115,6 +115,7 @@ def infer_with_background(
     solver: str = "lbfgs",
     max_iter: int = 100,
     tol: float = 1e-3,
+    n_init: int = 1,
     smoothness: float = 0.0,
     batch_size: int = 1024,
 ) -> JointInference:
@@ -134,6 +135,9 @@ def infer_with_background(
         Steps of the latents in a turn at most; never more than six.
     tol : float, default=1e-3
         Rounds end when one changes the objective by less than this, relatively.
+    n_init : int, default=1
+        Searches, each from other first templates. Estimates are the means over all; the rest is that of the search with
+        the lowest objective.
     smoothness : float, default=0.0
         Weight of half the squared distance of free latents from those of the frames before and after.
     batch_size : int, default=1024
@@ -149,17 +153,17 @@ def infer_with_background(
     problem = dataclasses.replace(problem, decoders=weighted)
     optimiser = GradientOptimiser(problem, partial(minimise, max_iter=min(max_iter, _STEPS)), 1)
     with torch.no_grad():
-        search = BackgroundSearch(frames / problem.unit, optimiser, background, smoothness, batch_size)
-        last, n_iter = search.objective(), 0
-        while n_iter < background.max_iter:
-            n_iter += 1
-            are_equal = n_iter <= _EQUAL_ROUNDS
-            search.improve_sources(None if are_equal else search.share_of_sources())
-            search.improve_background(None if are_equal else 1 - search.share_of_sources())
-            before, last = last, search.objective()
-            if n_iter > _EQUAL_ROUNDS + 1 and abs(before - last) <= tol * abs(before):  # else weights have just come in
-                break
-        return search.result(n_iter)
+        found = []
+        for i in range(n_init):
+            own = dataclasses.replace(background, seed=background.seed + i)
+            search = BackgroundSearch(frames / problem.unit, optimiser, own, smoothness, batch_size)
+            found.append(search.run(tol))
+    best = min(found, key=lambda one: float(one.objective.sum(dtype=torch.float64)))
+    return dataclasses.replace(
+        best,
+        estimates=torch.stack([one.estimates for one in found]).mean(0),
+        background=dataclasses.replace(best.background, seed=background.seed),
+    )
 
 
 class BackgroundSearch:
@@ -187,6 +191,19 @@ class BackgroundSearch:
         self.known = self._generate()
         if memory is not None:
             self.known = torch.cat([self.known, memory.known / unit])
+
+    def run(self, tol: float) -> JointInference:
+        """Take turns until a round changes the objective by less than `tol`, relatively, or rounds are used up."""
+        last, n_iter = self.objective(), 0
+        while n_iter < self.background.max_iter:
+            n_iter += 1
+            are_equal = n_iter <= _EQUAL_ROUNDS
+            self.improve_sources(None if are_equal else self.share_of_sources())
+            self.improve_background(None if are_equal else 1 - self.share_of_sources())
+            before, last = last, self.objective()
+            if n_iter > _EQUAL_ROUNDS + 1 and abs(before - last) <= tol * abs(before):  # else weights have just come in
+                break
+        return self.result(n_iter)
 
     def _begin_background(self) -> None:
         """Begin with more background than there is, so that latents of known sources start from what surely is theirs.

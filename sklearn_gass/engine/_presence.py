@@ -57,3 +57,24 @@ def find_presence(
     padded = functional.pad(torch.stack(rises)[:, None], (_REACH, _REACH), mode="replicate")
     rise = functional.avg_pool1d(padded, 2 * _REACH + 1, stride=1)[:, 0]
     return torch.exp(_STEEPNESS * ((rise / _NEEDED).clamp(0, 1) - 1))
+
+
+def given_to_background(estimates: Tensor, shares: Tensor) -> Tensor:
+    """Leave known sources a share of their power, and give the rest of it to the background.
+
+    Parameters
+    ----------
+    estimates : Tensor of shape (n_known + 1, n_frames, n_bins)
+        Magnitudes, those of the background last.
+    shares : Tensor of shape (n_known, n_frames)
+        Shares of the power that known sources keep.
+
+    Returns
+    -------
+    estimates : Tensor of shape (n_known + 1, n_frames, n_bins)
+        Magnitudes with the same sum of squares in each bin.
+    """
+    powers = estimates.square()
+    kept = shares[..., None] * powers[:-1]
+    rest = powers[-1] + (powers[:-1] - kept).sum(0)
+    return torch.cat([kept, rest[None]]).sqrt()

@@ -13,6 +13,7 @@ from torch import nn
 from sklearn_gass._mixture_learning import MixtureLearner
 from sklearn_gass._validation import check_same_labels
 from sklearn_gass.critics import BaseCritic
+from sklearn_gass.detectors import PresenceDetector
 from sklearn_gass.engine import Decoder, Problem
 from sklearn_gass.engine._context import N_SPANNED
 from sklearn_gass.networks import check_widths, shapes_fit
@@ -135,7 +136,7 @@ def _check_nmf(model: NMFSourceModel) -> None:
 def _check_background(model: BackgroundModel) -> None:
     if model._n_features_out != model.n_components:
         raise _wrong(model, "_n_features_out")
-    learned = ALSO_FITTED[BackgroundModel]
+    learned = ALSO_FITTED[BackgroundModel] - {"detector_"}  # which the sources of a separator are checked with
     missing = sorted(learned - set(vars(model)))
     if len(missing) == len(learned):
         return
@@ -152,6 +153,12 @@ def _check_learner(learner: MixtureLearner) -> None:
     _check_widths(learner, "hidden_layer_sizes")
     _check_weights(learner)
     _check_history(learner, "history_")
+
+
+def _check_presence(detector: PresenceDetector) -> None:
+    _check_widths(detector, "hidden_layer_sizes")
+    _check_weights(detector)
+    _check_history(detector, "history_")
 
 
 def _check_random_start(start: RandomStart) -> None:
@@ -180,6 +187,9 @@ def _check_separator(separator: SupervisedSeparator) -> None:
         check_same_labels([str(label) for label in separator.classes_], separator._listed_labels())
     separator._background_label()
     known = [unfrozen(model) for model in models if not is_background(model)]
+    for background in map(unfrozen, models):
+        if hasattr(background, "detector_"):
+            _check_detector(background.detector_, n_bins, len(known))
     decoders = [Decoder(_no_function, _no_function, model._n_features_out, model.scale_) for model in known]
     problem = Problem(decoders, separator._objective_loss(models), n_bins)
     is_linear = all(isinstance(model, NMFSourceModel) for model in known)
@@ -195,6 +205,12 @@ def _check_separator(separator: SupervisedSeparator) -> None:
             n_latents = [decoder.n_components for decoder in decoders]
             if not isinstance(part.n_latents_, list) or sorted(part.n_latents_) != sorted(n_latents):
                 raise _wrong(separator, name)
+
+
+def _check_detector(detector: Any, n_bins: int, n_known: int) -> None:
+    if not isinstance(detector, PresenceDetector) or not has_fit(detector):
+        raise ValueError("its BackgroundModel holds no fitted detector")
+    _check_shapes(detector, detector._make_network(n_bins, n_known))
 
 
 def _no_function(rows: torch.Tensor) -> torch.Tensor:
@@ -247,6 +263,7 @@ _CHECKS: dict[Any, Any] = {
     DAESourceModel: _check_dae,
     NMFSourceModel: _check_nmf,
     MixtureLearner: _check_learner,
+    PresenceDetector: _check_presence,
     RandomStart: _check_random_start,
     FrozenEstimator: _check_frozen,
     SupervisedSeparator: _check_separator,

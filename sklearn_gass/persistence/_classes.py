@@ -18,6 +18,7 @@ from sklearn.model_selection import (
 )
 
 from sklearn_gass.critics import MixtureCritic, SourceCritic
+from sklearn_gass.detectors import PresenceDetector
 from sklearn_gass.scoring import SeparationScorer
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
 from sklearn_gass.source_models import (
@@ -43,6 +44,7 @@ LATER = {
     "excitation_exchange": 0.0,
     "consistency": 0.0,
     "context": 0,
+    "detector": None,
 }
 """Parameters that files of older versions may lack, and what they were then."""
 
@@ -63,6 +65,7 @@ FITTED: dict[type, set[str]] = {
     MixtureCritic: {"weights_", "history_"},
     MixtureStart: {"weights_", "history_"},
     NMFSourceModel: _MODEL | {"components_", "activations_", "reconstruction_err_"},
+    PresenceDetector: {"weights_", "history_"},
     RandomStart: {"seed_"},
     STFT: set(),
     SourceCritic: set(),
@@ -77,7 +80,7 @@ FITTED: dict[type, set[str]] = {
 _TRANSITION = {"transition_", "transition_covariance_"}
 
 ALSO_FITTED: dict[type, set[str]] = {
-    BackgroundModel: {"components_", "examples_", "activations_", "residuals_", "residual_levels_"},
+    BackgroundModel: {"components_", "detector_", "examples_", "activations_", "residuals_", "residual_levels_"},
     **{
         cls: {"distance_from_base_", *_TRANSITION}
         for cls in (DAESourceModel, GANSourceModel, VAESourceModel, WGANSourceModel)

@@ -30,7 +30,7 @@ from sklearn_gass.separation._fitting import (
 )
 from sklearn_gass.separation._parameters import leaves
 from sklearn_gass.separation._reuse import listed, take_sources
-from sklearn_gass.source_models import NMFSourceModel, VAESourceModel
+from sklearn_gass.source_models import BackgroundModel, NMFSourceModel, VAESourceModel
 from sklearn_gass.starts import STARTS, SourceStart
 
 logger = logging.getLogger(__name__)
@@ -223,6 +223,7 @@ class SeparatorComposition(BaseComposition):
             check_is_fitted(model)
         seed, n_bins = derive_seed(separator.random_state), known[0].n_features_in_
         models = [m if _is_fitted(m) else fit_model(seed_if_unseeded(clone(m), seed), None, n_bins) for m in models]
+        models = [m.without_detector() if isinstance(m, BackgroundModel) else m for m in models]
         names = [model.feature_names_in_ for model in models if hasattr(model, "feature_names_in_")]
         if len(names) == len(models) and all(np.array_equal(names[0], others) for others in names[1:]):
             separator.feature_names_in_ = names[0]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Real
 
 import torch
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from typing_extensions import override
 
 from sklearn_gass._random import as_seed
-from sklearn_gass._validation import Interval
+from sklearn_gass._validation import HasMethods, Interval, StrOptions, refuse_class
+from sklearn_gass.detectors import DETECTORS
 from sklearn_gass.engine import Background, Memory, quiet_spectrum
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
 from sklearn_gass.source_models._nmf import NMFSourceModel, linear_decoder
@@ -45,6 +48,11 @@ class BackgroundModel(BaseSourceModel):
         How many times as much the priors of the known sources' latents weigh as without a background. Larger values
         keep the known sources from explaining the background. Try 1 and 10 beside the default first. Source models
         without a prior, such as the default of `NMFSourceModel`, do not use it.
+    detector : {"presence"}, detector or None, default=None
+        What tells the known sources from parts of the background that resemble them. "presence" stands for
+        :class:`PresenceDetector` with its defaults. A separator trains it in `fit`, on separations of its training
+        frames from made-up backgrounds, which takes a minute with a VAE. Known sources that pause are then much more
+        silent. ``None`` trains none, and neither does `from_fitted`. Parameters nest: ``detector__n_mixtures``.
     random_state : int, RandomState instance or None, default=None
         Seed of the first templates and of `sample`; ``None`` takes that of the separator, and 0 in a FrozenEstimator.
 
@@ -56,6 +64,8 @@ class BackgroundModel(BaseSourceModel):
         Up to 1,000 frames of these recordings, from which templates are learned at separation, too; only with them.
     activations_, residuals_, residual_levels_ : ndarray
         As those of `NMFSourceModel`; only with them.
+    detector_ : detector
+        The fitted detector of the known sources of a separator; only if that has trained one.
     scale_ : float
         Mean magnitude of the recordings; 1 without.
     n_iter_ : int
@@ -93,18 +103,54 @@ class BackgroundModel(BaseSourceModel):
     _parameter_constraints: dict = {
         **BaseSourceModel._parameter_constraints,
         "prior_weight": [Interval(Real, 0, None, closed="left")],
+        "detector": [StrOptions(set(DETECTORS)), HasMethods(["fit", "freeze"]), None],
     }
 
     learns_from_mixture = True
 
     def __init__(
-        self, n_components=16, *, beta_loss="kullback-leibler", max_iter=8, prior_weight=4.0, random_state=None
+        self,
+        n_components=16,
+        *,
+        beta_loss="kullback-leibler",
+        max_iter=8,
+        prior_weight=4.0,
+        detector=None,
+        random_state=None,
     ):
         self.n_components = n_components
         self.beta_loss = beta_loss
         self.max_iter = max_iter
         self.prior_weight = prior_weight
+        self.detector = detector
         self.random_state = random_state
+
+    def set_params(self, **params):
+        """Set parameters, those of the detector by two underscores.
+
+        Parameters
+        ----------
+        **params : dict
+            New values by name. A detector that was given as a string becomes the object it stands for.
+
+        Returns
+        -------
+        self : BackgroundModel
+            The model itself.
+        """
+        shorthand = params.get("detector", self.detector)
+        nested = [name for name in params if name.startswith("detector__")]
+        if nested and shorthand is None:
+            raise ValueError(f"{nested[0]} cannot be set while detector is None.")
+        if nested and isinstance(shorthand, str) and shorthand in DETECTORS:
+            params = {"detector": DETECTORS[shorthand](), **{k: v for k, v in params.items() if k != "detector"}}
+        return super().set_params(**params)
+
+    def _validate_params(self):
+        super()._validate_params()
+        refuse_class("A detector", self.detector)
+        if hasattr(self.detector, "_validate_params"):  # now, and not after source models were trained
+            self.detector._validate_params()
 
     def _train(self, frames, generator):
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
@@ -162,6 +208,19 @@ class BackgroundModel(BaseSourceModel):
         examples = torch.tensor(self.examples_, dtype=dtype, device=device)
         memory = Memory(examples, torch.zeros_like(examples))
         return Background(len(templates), self.max_iter, self.prior_weight, seed, quiet, templates, memory)
+
+    def make_detector(self):
+        """Return an unfitted detector, as the parameter `detector` says; ``None`` if there is none."""
+        if self.detector is None:
+            return None
+        return DETECTORS[self.detector]() if isinstance(self.detector, str) else clone(self.detector)
+
+    def without_detector(self):
+        """Return the model without the fitted detector, which knows the sources of one separator only."""
+        copied = copy.copy(self)
+        if hasattr(copied, "detector_"):
+            del copied.detector_
+        return copied
 
     @override
     def decoder(self, dtype=torch.float32, device="cpu"):
