@@ -147,7 +147,8 @@ def _parts(estimator: Any) -> dict[str, Any]:
         return {type(estimator).__name__: estimator}
     models = zip(estimator.classes_, estimator.source_models_, strict=True)
     parts = {f"source {label}": unfrozen(model) for label, model in models}
-    return {**parts, "start": estimator.start_, "critic": estimator.critic_}
+    detectors = [part.detector_ for part in parts.values() if hasattr(part, "detector_")]
+    return {**parts, "start": estimator.start_, "critic": estimator.critic_, **{"detector": part for part in detectors}}
 
 
 def _column(history: list[dict[str, Any]], name: str) -> NDArray[Any]:

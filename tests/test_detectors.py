@@ -196,7 +196,7 @@ class TestSeparator:
     def test_a_frozen_background_trains_and_uses_none(self, data):
         known = data.X[data.y == "a"]
         fitted = beside_background("a").fit(known, ["a"] * len(known)).source_models_[1]
-        plain = fitted.without_detector()
+        plain = fitted._without_detector()
         results = []
         for background in (fitted, plain):
             models = [("a", NMFSourceModel(3)), ("rest", FrozenEstimator(background))]
@@ -225,8 +225,8 @@ class TestParameters:
         model.set_params(detector__n_mixtures=8, n_components=5)
         assert model.n_components == 5
         assert clone(model).detector.n_mixtures == 8
-        assert isinstance(BackgroundModel(detector="presence").make_detector(), PresenceDetector)
-        assert BackgroundModel().make_detector() is None
+        assert isinstance(BackgroundModel(detector="presence")._make_detector(), PresenceDetector)
+        assert BackgroundModel()._make_detector() is None
 
     def test_parameters_nest_from_outside(self):
         audio = AudioSeparator(beside_background("anna", detector="presence"))

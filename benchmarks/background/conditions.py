@@ -4,7 +4,7 @@
 voices of the TIMIT sample, and prints four tables:
 
 * how far the estimate of a known voice lies below the mixture while the voice pauses, beside another known voice and
-  beside unknown backgrounds;
+  beside unknown backgrounds, there without and with a detector;
 * what two known voices of unlike levels are separated to;
 * what they are separated to beside an unknown background;
 * what a separation costs with a background, in multiples of one with two known voices.
@@ -21,7 +21,7 @@ import time
 import numpy as np
 import torch
 from corpus import BACKGROUNDS, background, split
-from run import MODELS, improvements, separators
+from run import MODELS, improvements, separators, with_detector
 
 from sklearn_gass import AudioSeparator, BackgroundModel, load_model, save_model
 from sklearn_gass.datasets import fetch_timit_sample, make_mixture
@@ -62,12 +62,17 @@ def report_pauses(data, made, tests):
     for pair, audio in made.items():
         for pausing in (0, 1):
             print(f"{pair[pausing]} beside known {pair[1 - pausing]}:", *rounded(leakage(audio, tests[pair], pausing)))
-    n_templates = BackgroundModel().n_components
-    for speaker in [pair[0] for pair in made]:
+    n_templates, found = BackgroundModel().n_components, {kind: [] for kind in BACKGROUNDS}
+    for speaker in np.unique(data.speakers):
         audio, voice = separators(data, speaker, [n_templates])["VAE", n_templates], split(data, speaker)[1]
+        detecting = with_detector(data, speaker)
         for kind in BACKGROUNDS:  # in the order of the labels, "background" and "voice"
-            values = leakage(audio, [background(data, speaker, kind, len(voice)), voice], 1)
-            print(f"{speaker} beside unknown {kind}:", *rounded(values))
+            sounds = [background(data, speaker, kind, len(voice)), voice]
+            values = [*leakage(audio, sounds, 1), *leakage(detecting, sounds, 1)]
+            found[kind].append(values)
+            print(f"{speaker} beside unknown {kind}, without and with a detector:", *rounded(values))
+    for kind, values in found.items():
+        print(f"mean over all voices beside unknown {kind}:", *rounded(np.mean(values, axis=0)))
 
 
 def report_levels(made, tests):
@@ -134,12 +139,16 @@ def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=len(PAIRS), help="this many pairs")
-    pairs = PAIRS[: parser.parse_args().pairs]
+    parser.add_argument("--pauses", action="store_true", help="the first table only")
+    options = parser.parse_args()
+    pairs = PAIRS[: options.pairs]
     torch.set_num_threads(1)
     data = fetch_timit_sample()
     tests = {pair: [split(data, name)[1] for name in pair] for pair in pairs}
     made = {pair: fitted_pair(data, pair) for pair in pairs}
     report_pauses(data, made, tests)
+    if options.pauses:
+        return
     report_levels(made, tests)
     report_cost(data, made, tests)
     report_two_known(data, made, tests)

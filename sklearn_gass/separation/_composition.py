@@ -223,7 +223,7 @@ class SeparatorComposition(BaseComposition):
             check_is_fitted(model)
         seed, n_bins = derive_seed(separator.random_state), known[0].n_features_in_
         models = [m if _is_fitted(m) else fit_model(seed_if_unseeded(clone(m), seed), None, n_bins) for m in models]
-        models = [m.without_detector() if isinstance(m, BackgroundModel) else m for m in models]
+        models = [m._without_detector() if isinstance(m, BackgroundModel) else m for m in models]
         names = [model.feature_names_in_ for model in models if hasattr(model, "feature_names_in_")]
         if len(names) == len(models) and all(np.array_equal(names[0], others) for others in names[1:]):
             separator.feature_names_in_ = names[0]

@@ -305,7 +305,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         """Return about how many milliseconds the training of the background's detector takes, if it has one."""
         for model in models:
             if is_background(model) and not isinstance(model, FrozenEstimator) and model.detector is not None:
-                cost = getattr(model.make_detector(), "_training_cost", None)
+                cost = getattr(model._make_detector(), "_training_cost", None)
                 return {_DETECTOR: 0.0 if cost is None else cost(n_bins, len(models) - 1)}
         return {}
 
@@ -320,7 +320,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             found = self._infer((mixture * problem.unit).to(self.device), problem, None)
             return found.estimates / problem.unit
 
-        detector = seed_if_unseeded(background.make_detector(), seed)
+        detector = seed_if_unseeded(background._make_detector(), seed)
         background.detector_ = detector.fit(explain, [frames[i] for i in known], frames[place])
 
     def explain(self, X, heard=None, *, n_samples=None):

@@ -209,13 +209,13 @@ class BackgroundModel(BaseSourceModel):
         memory = Memory(examples, torch.zeros_like(examples))
         return Background(len(templates), self.max_iter, self.prior_weight, seed, quiet, templates, memory)
 
-    def make_detector(self):
+    def _make_detector(self):
         """Return an unfitted detector, as the parameter `detector` says; ``None`` if there is none."""
         if self.detector is None:
             return None
         return DETECTORS[self.detector]() if isinstance(self.detector, str) else clone(self.detector)
 
-    def without_detector(self):
+    def _without_detector(self):
         """Return the model without the fitted detector, which knows the sources of one separator only."""
         copied = copy.copy(self)
         if hasattr(copied, "detector_"):
