@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_gass.critics import MixtureCritic
 from sklearn_gass.display._axes import display_axes
 from sklearn_gass.search_display._axes import MARKERS
-from sklearn_gass.separation._fitting import unfrozen, with_inner
+from sklearn_gass.separation._fitting import detector_of, unfrozen, with_inner
 from sklearn_gass.source_models import WGANSourceModel
 
 __all__ = ["TrainingDisplay"]
@@ -147,8 +147,8 @@ def _parts(estimator: Any) -> dict[str, Any]:
         return {type(estimator).__name__: estimator}
     models = zip(estimator.classes_, estimator.source_models_, strict=True)
     parts = {f"source {label}": unfrozen(model) for label, model in models}
-    detectors = [part.detector_ for part in parts.values() if hasattr(part, "detector_")]
-    return {**parts, "start": estimator.start_, "critic": estimator.critic_, **{"detector": part for part in detectors}}
+    detector = detector_of(estimator.source_models_)
+    return {**parts, "start": estimator.start_, "critic": estimator.critic_, "detector": detector}
 
 
 def _column(history: list[dict[str, Any]], name: str) -> NDArray[Any]:

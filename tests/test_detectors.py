@@ -21,6 +21,7 @@ from sklearn_gass.datasets import make_background, make_voices
 from sklearn_gass.detectors._presence import _around, _bands
 from sklearn_gass.detectors._strangers import Strangers
 from sklearn_gass.engine import given_to_background
+from sklearn_gass.training_display import TrainingDisplay
 
 SMALL = PresenceDetector(8, n_mixtures=4, n_frames=30, max_iter=2)
 KINDS = ["noise", "notes", "knocks", "voices"]
@@ -271,3 +272,11 @@ def test_several_searches_are_averaged(data):
     assert not np.array_equal(singles[0].estimates, singles[1].estimates)
     assert both.objective.sum() == min(one.objective.sum() for one in singles)
     assert both.background.seed == heard.seed, "the next part begins with the same seeds"
+
+
+def test_a_notebook_and_learning_curves_show_it(data):
+    known = data.X[data.y == "a"]
+    separator = beside_background("a").fit(known, ["a"] * len(known))
+    assert "<td>detector</td><td>PresenceDetector</td>" in separator._repr_html_()
+    plotted = TrainingDisplay.from_estimator(separator)
+    assert any("detector" in name for name in plotted.lines_)

@@ -87,6 +87,11 @@ def is_background(model: Any) -> bool:
     return bool(getattr(model, "learns_from_mixture", False))
 
 
+def detector_of(models: Sequence[Any]) -> Any:
+    """Return the fitted detector of the background among source models, or None; a frozen one is of other sources."""
+    return next((vars(model)["detector_"] for model in models if "detector_" in vars(model)), None)
+
+
 def fit_part(
     part: Any,
     models: Sequence[Any],

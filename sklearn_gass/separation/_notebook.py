@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from sklearn_gass.separation._fitting import unfrozen, with_inner
+from sklearn_gass.separation._fitting import detector_of, unfrozen, with_inner
 
 
 class ShowsItsParts:
@@ -28,8 +28,8 @@ def parts_html(separator: Any) -> str:
         return ""
     models = zip(separator.classes_, map(unfrozen, separator.source_models_), strict=True)
     rows = [(f"source {label}", *_trained(model)) for label, model in models]
-    learned = {"start": separator.start_, "critic": separator.critic_}
-    learned |= {"detector": model.detector_ for model in separator.source_models_ if hasattr(model, "detector_")}
+    detector = detector_of(separator.source_models_)
+    learned = {"start": separator.start_, "critic": separator.critic_, "detector": detector}
     rows += [(name, *_trained(part)) for name, part in learned.items() if part is not None]
     heads = "".join(f'<th scope="col" style="text-align:left">{head}</th>' for head in _HEADS)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)

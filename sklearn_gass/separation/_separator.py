@@ -31,7 +31,7 @@ from sklearn_gass.progress import divided, printing
 from sklearn_gass.separation._base import BaseFrameSeparator
 from sklearn_gass.separation._composition import CONTRACT, SeparatorComposition
 from sklearn_gass.separation._explanation import Explanation, heard_for
-from sklearn_gass.separation._fitting import fit_model, fit_within, is_background, make_problem
+from sklearn_gass.separation._fitting import detector_of, fit_model, fit_within, is_background, make_problem
 from sklearn_gass.separation._parameters import changed_copy
 from sklearn_gass.separation._spread import SpreadSampler, change_spreads
 from sklearn_gass.starts import STARTS, BaseStart
@@ -406,7 +406,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         else:
             heard = heard_for(heard, frames)
         found = infer_with_background(frames, problem, heard, **settings)
-        detector = vars(unknown[0]).get("detector_")  # a frozen one has that of other sources, if any
+        detector = detector_of(unknown)
         if detector is None:
             return found
         detect = detector.freeze(len(problem.decoders), frames.dtype, self.device)
