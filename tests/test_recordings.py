@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 
 import sklearn_gass
-from sklearn_gass import AudioSeparator, NMFSourceModel, SupervisedSeparator, VAESourceModel
+from sklearn_gass import AudioSeparator, BackgroundModel, NMFSourceModel, SupervisedSeparator, VAESourceModel
 from sklearn_gass._rumble import without_rumble
 from sklearn_gass.datasets import make_mixture
 from sklearn_gass.metrics import si_sdr
@@ -92,6 +92,20 @@ class TestRumble:
     def test_is_shared_equally(self, fitted):
         offset = np.full(4000, 0.3)
         assert_array_equal(fitted.separate(offset).sources, np.stack([offset / 2] * 2))
+
+    @pytest.mark.parametrize("wave", [np.full(4000, 0.3), rumble(9000, 1.0)], ids=["offset", "rumble"])
+    @pytest.mark.parametrize("label", ["background", "zzz"])
+    def test_is_the_background_if_there_is_one(self, label, wave, clean, example):
+        models = [("voice0", NMFSourceModel(5)), (label, BackgroundModel(2))]
+        own = [w for w, name in zip(*clean, strict=True) if name == "voice0"]
+        audio = AudioSeparator(SupervisedSeparator(models), random_state=0, sample_rate=RATE)
+        audio.fit(own, ["voice0"] * len(own))
+        alone = audio.separate(wave)
+        assert np.square(alone["voice0"]).sum() < 1e-3 * np.square(wave).sum()
+        np.testing.assert_allclose(alone.sources.sum(0), wave, atol=1e-5)
+        quiet = example[0][: wave.size]
+        with_it, without = audio.separate(quiet + wave[: quiet.size]), audio.separate(quiet)
+        assert np.square(with_it["voice0"] - without["voice0"]).sum() < 0.1 * np.square(without["voice0"]).sum()
 
 
 class TestContainers:

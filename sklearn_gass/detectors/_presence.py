@@ -23,7 +23,7 @@ _OFFSETS = (-8, -5, -3, -2, -1, 0, 1, 2, 3, 5, 8)  # frames around the one that 
 _FAINT = 1e-5  # power added before logarithms, in the problem's unit
 _SILENT = 1e-2  # of the mean power, added to that of a frame, so that silent ones do not count
 _N_NETWORKS = 4
-_DOUBT = 0.3  # share that networks expect of an estimate, from which on the estimate is rather kept
+_DOUBT = 0.05  # share that networks expect of an estimate, from which on the estimate is rather kept
 _WEIGHT_DECAY = 0.01
 
 
@@ -35,8 +35,8 @@ class PresenceDetector(BaseEstimator):
     So a separator with a :class:`BackgroundModel` separates mixtures of its training frames with sounds that are made
     up: coloured noise, notes, knocks, and the known sources with a stretched frequency axis. Four networks, each with
     its own quarter of these mixtures, learn from mixtures and estimates which share of each estimate belongs to its
-    source. At separation an estimate keeps the largest share that any of them gives it, since no made-up sound is like
-    the real background, and the background gets the rest.
+    source. At separation an estimate keeps their mean share, by its log odds, and the background gets the rest. No
+    made-up sound is like the real background, so estimates are kept where the networks are in doubt.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ class PresenceDetector(BaseEstimator):
 
         def detect(frames: Tensor, estimates: Tensor) -> Tensor:
             logits = frozen(_features(frames, estimates)[_around(len(frames)).to(frames.device)])
-            share = torch.sigmoid(logits.max(0).values).T  # a source pauses only where all networks say so
+            share = torch.sigmoid(logits.mean(0)).T
             return (1 + _DOUBT**2) * share**2 / (share**2 + _DOUBT**2)
 
         return detect

@@ -46,7 +46,7 @@ class AudioSeparator(SeparatorOwner):
     Integer samples of 8, 16 or 32 bits are divided by their full scale.
 
     Constant offsets and all below 20 Hz, which nobody hears, are left out before frames are made. What the mixture has
-    of them is shared equally between the sources, which still sum to the mixture.
+    of them goes to the source with a `BackgroundModel`, or else to all sources equally, which still sum to the mixture.
 
     Long mixtures are worked on in blocks of frames, so that memory beyond that of the waveforms themselves does not
     grow with their length; `separate_blocks` does without an array of the whole result, too. The numbers are the same

@@ -64,7 +64,7 @@ def separate_pieces(
     mixture : ndarray of shape (n_samples,)
         Waveform of any level.
     sample_rate : int
-        Samples per second. What lies below 20 Hz is shared equally between the sources.
+        Samples per second. What lies below 20 Hz belongs to the background, or else to all sources equally.
     n_sources : int
         Number of sources.
     consistency : float
@@ -79,6 +79,8 @@ def separate_pieces(
     piece : ndarray of shape (n_sources, n), or (n_sources, n_channels, n) with channels
         Successive samples, which sum to the mixture or to the channels.
     """
+    separator = found_best(separator)
+    background = getattr(separator, "background_place", None)
     whole = mixture if channels is None else channels
     audible = without_rumble(mixture, sample_rate)
     level = wave_level(audible) / math.sqrt(n_sources)
@@ -86,11 +88,10 @@ def separate_pieces(
         if spread is not None:
             spread.add_silence((n_sources, stft.n_frames(mixture.size), stft.n_bins))
         for block in _blocks(whole):
-            yield np.stack([block / n_sources] * n_sources)
+            yield _divided(block, n_sources, background)
         return
     # the variance at which a bin and its neighbours count the same; 0 for no filter
     scale = min(loud_power(audible, level) * stft.noise_power() / consistency, _LARGEST_SCALE) if consistency else 0.0
-    separator = found_best(separator)
     if hasattr(separator, "for_recordings"):
         separator = separator.for_recordings()
     begin, n_at_once = 0, block_frames(separator, stft.n_frames(mixture.size))
@@ -114,8 +115,17 @@ def separate_pieces(
         spectra = (_masked(masks, magnitudes, phase) for masks, _, magnitudes, phase in parts)
     for piece in stft.synthesize_blocks(spectra, mixture.size):
         end = begin + piece.shape[-1]
-        yield piece * level + (whole[..., begin:end] - audible[..., begin:end]) / n_sources
+        yield piece * level + _divided(whole[..., begin:end] - audible[..., begin:end], n_sources, background)
         begin = end
+
+
+def _divided(rest: NDArray[np.floating], n_sources: int, background: int | None) -> NDArray[np.floating]:
+    """Return what each source gets of that which no frame shows: all of it is background, if there is one."""
+    if background is None:
+        return np.stack([rest / n_sources] * n_sources)
+    parts = np.zeros((n_sources, *rest.shape), dtype=rest.dtype)
+    parts[background] = rest
+    return parts
 
 
 def found_best(separator: Any) -> Any:

@@ -313,7 +313,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         """Train the detector of the background on separations of clean frames of the known sources."""
         problem, known = self._problem(torch.float32), self._known_in_order()
         frames = [None if own is None else torch.tensor(own, dtype=torch.float32) / problem.unit for own in frames]
-        (place,) = set(range(len(frames))) - set(known)
+        place = self.background_place
         background = self.source_models_[place]
 
         def explain(mixture):
@@ -428,7 +428,13 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
     @property
     def has_background(self):
         """Whether one of the sources is learned from each mixture; its frames depend on each other."""
-        return any(is_background(model) for model in getattr(self, "source_models_", ()))
+        return self.background_place is not None
+
+    @property
+    def background_place(self):
+        """Place in `classes_` of the source that is learned from each mixture; ``None`` if there is none."""
+        models = enumerate(getattr(self, "source_models_", ()))
+        return next((place for place, model in models if is_background(model)), None)
 
     def _acting(self):
         return _ACTING
