@@ -13,6 +13,7 @@ from sklearn_gass.base_models import parts_of_base
 from sklearn_gass.cli._console import CommandError, stated
 from sklearn_gass.cli._models import MODELS, make_source_model, training_cost
 from sklearn_gass.critics import CRITICS
+from sklearn_gass.detectors import DETECTORS
 from sklearn_gass.networks import check_device
 from sklearn_gass.presets import preset
 from sklearn_gass.starts import STARTS
@@ -164,9 +165,10 @@ def _apply(audio: AudioSeparator, name: str, value: Any) -> None:
 
 
 def _known(audio: AudioSeparator) -> list[str]:
-    names = list(audio.separator.get_params())
-    for part, classes in _PARTS.items():
-        value = getattr(audio.separator, part)
+    params = audio.separator.get_params()
+    names = list(params)
+    for part, classes in {**_PARTS, f"{BACKGROUND}__detector": DETECTORS}.items():
+        value = params.get(part)
         if isinstance(value, str) and value in classes:
             names += [f"{part}__{name}" for name in classes[value]().get_params()]
     return [*names, _OF_WAVEFORMS] + [f"stft__{name}" for name in audio.stft.get_params()]

@@ -219,6 +219,19 @@ def test_one_known_source_and_a_background(files, capsys):
     assert "low.wav" in listing(files / "drawn")
 
 
+def test_a_detector_beside_a_background(files, capsys):
+    train = ["train", "low=low", "--model", "nmf", *"--background 2 --set background__detector=presence".split()]
+    small = "n_mixtures=4 n_frames=20 hidden_layer_sizes=4 max_iter=1".split()
+    settings = [part for setting in small for part in ("--set", f"background__detector__{setting}")]
+    assert main([*train, *settings, "-o", "low.safetensors"]) == 0
+    background, _ = load_model("low.safetensors").separator_.source_models_
+    assert background.detector_.n_frames == 20
+    assert main(["separate", "low.safetensors", "mix.wav", "--no-report", "-o", "out"]) == 0
+    assert listing(files / "out" / "mix") == ["background.wav", "low.wav"]
+    capsys.readouterr()
+    assert_fails([*train[:-2], *settings, "-o", "b.safetensors"], capsys, "there is no parameter 'background__detector")
+
+
 def test_a_checkpoint_is_no_model(files, capsys):
     same = [*TRAIN, "-o", "a.safetensors", "--checkpoint", "a.safetensors"]
     assert_fails(same, capsys, "cannot be the same file")
