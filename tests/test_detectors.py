@@ -4,7 +4,8 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_gass import (
@@ -21,6 +22,7 @@ from sklearn_gass.datasets import make_background, make_voices
 from sklearn_gass.detectors._presence import _around, _bands
 from sklearn_gass.detectors._strangers import Strangers
 from sklearn_gass.engine import given_to_background
+from sklearn_gass.progress import on_progress
 from sklearn_gass.training_display import TrainingDisplay
 
 SMALL = PresenceDetector(8, n_mixtures=4, n_frames=30, max_iter=2)
@@ -205,6 +207,66 @@ class TestSeparator:
             results.append(separator.separate(data.mixture))
         np.testing.assert_array_equal(*results)
 
+    def test_a_frozen_background_of_other_sources_can_be_saved(self, data, tmp_path):
+        known = data.X[data.y == "a"]
+        other = beside_background("a").fit(known, ["a"] * len(known)).source_models_[1]
+        models = [("a", NMFSourceModel(3)), ("b", NMFSourceModel(3)), ("rest", FrozenEstimator(other))]
+        separator = SupervisedSeparator(models, random_state=0).fit(data.X, data.y)
+        save_model(separator, tmp_path / "model")
+        np.testing.assert_array_equal(
+            load_model(tmp_path / "model").separate(data.mixture), separator.separate(data.mixture)
+        )
+
+    @pytest.mark.parametrize("scale", [1e-23, 1e20])
+    def test_the_unit_of_frames_does_not_matter(self, data, scale):
+        known = data.X[data.y == "a"]
+        y = ["a"] * len(known)
+        expected = beside_background("a").fit(known.astype(np.float32), y).separate(data.mixture.astype(np.float32))
+        scaled = [(scale * frames).astype(np.float32) for frames in (known, data.mixture)]
+        got = beside_background("a").fit(scaled[0], y).separate(scaled[1])
+        np.testing.assert_allclose(got / np.float32(scale), expected, atol=0.02 * expected.max())
+
+    def test_a_detector_of_ones_own(self, data):
+        class Silencer(BaseEstimator):
+            def fit(self, explain, sources, background=None):
+                self.n_sources_ = len(sources)
+                return self
+
+            def freeze(self, n_sources, dtype=torch.float32, device="cpu"):
+                return lambda frames, estimates: torch.zeros(n_sources, len(frames), dtype=dtype, device=device)
+
+        known = data.X[data.y == "a"]
+        voice, rest = beside_background("a", detector=Silencer()).fit(known, ["a"] * len(known)).separate(data.mixture)
+        assert (voice == 0).all()
+        np.testing.assert_allclose(rest, data.mixture)
+
+    def test_a_checkpoint_of_other_searches_is_refused(self, data, tmp_path):
+        """A detector learns from separations, so what acts there acts in training."""
+        known = data.X[data.y == "a"]
+        y = ["a"] * len(known)
+        beside_background("a", checkpoint=tmp_path / "state").fit(known, y)
+        with pytest.raises(ValueError, match=r"another|other"):
+            beside_background("a", checkpoint=tmp_path / "state", smoothness=3.0, max_iter=2).fit(known, y)
+
+    @pytest.mark.parametrize("detector", [None, SMALL], ids=str)
+    def test_a_checkpoint_with_recordings_of_the_background(self, data, detector, tmp_path):
+        y = np.where(data.y == "a", "a", "rest")
+        results = [
+            beside_background("a", detector=detector, checkpoint=file).fit(data.X, y).separate(data.mixture)
+            for file in (None, tmp_path / "state", tmp_path / "state")
+        ]
+        np.testing.assert_array_equal(results[0], results[1])
+        np.testing.assert_array_equal(results[0], results[2])
+
+    def test_all_of_the_work_is_told(self, data):
+        told = []
+        known = data.X[data.y == "a"]
+        model = VAESourceModel(2, hidden_layer_sizes=(8,), max_iter=2)
+        with on_progress(told.append):
+            beside_background("a", model=model).fit(known, ["a"] * len(known))
+        assert told[-1].share == 1.0
+        assert {"mixtures", "networks"} <= {progress.phase for progress in told if progress.part == "detector"}
+
     def test_a_checkpoint_goes_on_with_the_same_numbers(self, data, tmp_path):
         known = data.X[data.y == "a"]
         y = ["a"] * len(known)
@@ -233,6 +295,20 @@ class TestParameters:
         audio = AudioSeparator(beside_background("anna", detector="presence"))
         audio.set_params(separator__rest__detector__max_iter=3)
         assert audio.get_params()["separator__rest__detector__max_iter"] == 3
+
+    def test_no_hidden_layer_is_a_linear_detector(self, data):
+        known = data.X[data.y == "a"]
+        linear = clone(SMALL).set_params(hidden_layer_sizes=())
+        separator = beside_background("a", detector=linear).fit(known, ["a"] * len(known))
+        assert np.isfinite(separator.separate(data.mixture)).all()
+
+    def test_an_unfitted_detector_says_so(self):
+        with pytest.raises(NotFittedError):
+            PresenceDetector().freeze(1)
+
+    def test_an_unknown_string_is_named(self):
+        with pytest.raises(ValueError, match=r"must be one of .*presence.* got 'foo'"):
+            BackgroundModel(detector="foo").set_params(detector__n_mixtures=4)
 
     def test_without_a_detector_nothing_nests(self):
         with pytest.raises(ValueError, match="detector__max_iter cannot be set while detector is None"):

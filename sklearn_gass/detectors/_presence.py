@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_gass._checkpoints import agreed_seed
@@ -17,13 +18,15 @@ from sklearn_gass._random import as_seed
 from sklearn_gass._validation import Interval, fit_context
 from sklearn_gass.detectors._strangers import Strangers
 from sklearn_gass.networks import MLP, StateDict, check_widths, from_arrays, step_cost, to_arrays
+from sklearn_gass.progress import divided
 
 _BANDS = 64
 _OFFSETS = (-8, -5, -3, -2, -1, 0, 1, 2, 3, 5, 8)  # frames around the one that is judged
 _FAINT = 1e-5  # power added before logarithms, in the problem's unit
 _SILENT = 1e-2  # of the mean power, added to that of a frame, so that silent ones do not count
 _N_NETWORKS = 4
-_DOUBT = 0.05  # share that networks expect of an estimate, from which on the estimate is rather kept
+_DOUBT = 0.05  # an estimate with a larger expected share is mostly kept
+_SEPARATION = 1.0  # about how many milliseconds of a frame
 _WEIGHT_DECAY = 0.01
 
 
@@ -35,15 +38,16 @@ class PresenceDetector(BaseEstimator):
     So a separator with a :class:`BackgroundModel` separates mixtures of its training frames with sounds that are made
     up: coloured noise, notes, knocks, and the known sources with a stretched frequency axis. Four networks, each with
     its own quarter of these mixtures, learn from mixtures and estimates which share of each estimate belongs to its
-    source. At separation an estimate keeps their mean share, by its log odds, and the background gets the rest. No
-    made-up sound is like the real background, so estimates are kept where the networks are in doubt.
+    source. Their log odds are averaged. Where the result says that an estimate is almost surely not the source, the
+    background gets it. Elsewhere the estimate is kept, since no made-up sound is like the real background.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(192, 192)
         Widths of the hidden layers of each network.
     n_mixtures : int, default=144
-        Training mixtures, at least 4. Each is separated once, which takes most of the time.
+        Training mixtures, at least 4 and rounded down to a multiple of 4. Each is separated once, which takes most of
+        the time.
     n_frames : int, default=200
         Frames of a training mixture, at most those of the longest known source.
     levels : (float, float), default=(-10.0, 10.0)
@@ -64,7 +68,7 @@ class PresenceDetector(BaseEstimator):
     Attributes
     ----------
     weights_ : dict of str to ndarray
-        Weights of the network, and mean and standard deviation of what it reads.
+        Weights of the networks, and mean and standard deviation of what it reads.
     history_ : list of dict
         Loss and seconds of each epoch.
 
@@ -160,24 +164,26 @@ class PresenceDetector(BaseEstimator):
 
         generator = torch.Generator().manual_seed(agreed_seed(self.random_state, as_seed))
         network = self._make_network(sources[0].shape[1], len(sources), generator)
-        trainee: Any = _PresenceTrainee(
-            network, self._examples(explain, sources, background, generator), self.learning_rate_init
-        )
+        phases = divided(self._costs(sources[0].shape[1], len(sources)), phases=True)
+        with phases["mixtures"] as task:
+            examples = self._examples(explain, sources, background, generator, task)
+        trainee: Any = _PresenceTrainee(network, examples, self.learning_rate_init)
         history: list[dict] = []
-        train(
-            trainee,
-            FrameBatches(
-                torch.arange(trainee.n_examples),
-                self.max_iter,
-                batch_size=self.batch_size,
+        with phases["networks"]:
+            train(
+                trainee,
+                FrameBatches(
+                    torch.arange(trainee.n_examples),
+                    self.max_iter,
+                    batch_size=self.batch_size,
+                    generator=generator,
+                    augment=lambda rows, _: rows,
+                ),
                 generator=generator,
-                augment=lambda rows, _: rows,
-            ),
-            generator=generator,
-            history=history,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-        )
+                history=history,
+                callbacks=self.callbacks,
+                verbose=self.verbose,
+            )
         self.weights_, self.history_ = to_arrays(network), history
         return self
 
@@ -205,6 +211,7 @@ class PresenceDetector(BaseEstimator):
             background, of shape (n_sources + 1, n_frames, n_bins), to the shares that known sources keep, of shape
             (n_sources, n_frames).
         """
+        check_is_fitted(self)
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         networks = PresenceNetworks(self.weights_["mean"].size, hidden, n_sources)
         frozen = from_arrays(networks, self.weights_, dtype, device)
@@ -220,13 +227,14 @@ class PresenceDetector(BaseEstimator):
         hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
         return PresenceNetworks((n_sources + 2) * _bands(n_bins).shape[1], hidden, n_sources, generator)
 
-    def _examples(self, explain, sources, background, generator):
+    def _examples(self, explain, sources, background, generator, task):
         """Return what the network reads, and what it ought to say, for each frame of the training mixtures."""
         strangers, levels = Strangers(sources, background, generator), check_levels(self.levels)
         level = math.sqrt(sum(float(frames.square().mean()) for frames in sources) / len(sources))
         n_frames = min(self.n_frames, max(map(len, sources)))
         features, fits = [], []
-        for number in range(self.n_mixtures // _N_NETWORKS * _N_NETWORKS):
+        n_mixtures = self.n_mixtures // _N_NETWORKS * _N_NETWORKS
+        for number in range(n_mixtures):
             parts = [_excerpt(own, n_frames, levels, bool(number % 2), generator) for own in sources]
             mixture, contributions = _add_up([*parts, level * strangers.draw(n_frames)], generator)
             # as loud as a separator of waveforms makes a mixture
@@ -234,14 +242,22 @@ class PresenceDetector(BaseEstimator):
             estimates = explain(gain * mixture).cpu()
             features.append(_features(gain * mixture, estimates))
             fits.append(_fit(gain * mixture, estimates, [gain * part for part in contributions[:-1]]))
+            if task.is_due():
+                task.advance((number + 1) / n_mixtures)
         return torch.stack(features), torch.stack(fits)
 
     def _training_cost(self, n_bins, n_sources):
-        """Return about how many milliseconds training takes, without the separation of its mixtures."""
+        """Return about how many milliseconds training takes."""
+        return sum(self._costs(n_bins, n_sources).values())
+
+    def _costs(self, n_bins, n_sources):
+        """Return the cost of each phase; that of separations is a rough one, since source models differ."""
         n_features = (n_sources + 2) * _bands(n_bins).shape[1]
-        width = check_widths("hidden_layer_sizes", self.hidden_layer_sizes)[0]
-        n_steps = self.max_iter * max(1, self.n_mixtures * self.n_frames // self.batch_size)
-        return n_steps * step_cost(self.batch_size, n_features * len(_OFFSETS) * width)
+        width = [*check_widths("hidden_layer_sizes", self.hidden_layer_sizes), n_sources][0]
+        n_frames = self.n_mixtures * self.n_frames
+        n_steps = self.max_iter * max(1, n_frames // self.batch_size)
+        step = step_cost(self.batch_size, n_features * len(_OFFSETS) * width)
+        return {"mixtures": _SEPARATION * n_frames * n_sources, "networks": n_steps * step}
 
 
 class PresenceNetworks(nn.Module):
@@ -273,7 +289,7 @@ class PresenceNetworks(nn.Module):
         self.register_buffer("deviation", torch.ones(n_features, device=device))
         if generator is not None:
             with torch.no_grad():
-                for member in self.members:  # sources are there, until it knows better
+                for member in self.members:  # before training, sources count as there
                     cast(MLP, member).layers[-1].get_parameter("bias").fill_(2.0)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -300,7 +316,7 @@ class _PresenceTrainee(nn.Module):
         networks.deviation.copy_(features.std((0, 1), correction=0) + 1e-3)
         # the relative squared error of a share g is g**2 * own - 2 * g * common, up to a constant
         own, common, size = fits.reshape(_N_NETWORKS, -1, *fits.shape[2:]).unbind(-1)
-        size = size + _SILENT * size.mean()
+        size = (size + _SILENT * size.mean()).clamp_min(torch.finfo(size.dtype).tiny)
         self._features, self._own, self._common = features, own / size, common / size
         self._around = _around(features.shape[1])
         self.optimisers = [torch.optim.AdamW(networks.parameters(), lr=learning_rate, weight_decay=_WEIGHT_DECAY)]
@@ -375,7 +391,7 @@ def _add_up(parts: Sequence[Tensor], generator: torch.Generator) -> tuple[Tensor
 def _fit(mixture: Tensor, estimates: Tensor, contributions: Sequence[Tensor]) -> Tensor:
     """Return how well masked mixtures fit the known sources, of shape (n_frames, n_sources, 3).
 
-    That are the power of the masked mixture, its product with what the source contributes, and the sum of both powers.
+    They are the power of the masked mixture, its product with what the source contributes, and the sum of both powers.
     """
     powers = estimates.square()
     masked = (mixture * powers / powers.sum(0).clamp_min(torch.finfo(powers.dtype).tiny))[:-1]

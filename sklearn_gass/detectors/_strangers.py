@@ -1,4 +1,4 @@
-"""Frames of sounds that nobody recorded, made up so that a detector hears known sources beside strangers.
+"""Strangers: made-up background sounds, beside which a detector learns to tell known sources.
 
 There are four kinds: coloured noise whose level changes, notes of a few harmonic voices, short knocks and drops, and
 the known sources themselves with a stretched frequency axis, in part backwards, several at once. What is random has a

@@ -74,7 +74,11 @@ def given_to_background(estimates: Tensor, shares: Tensor) -> Tensor:
     estimates : Tensor of shape (n_known + 1, n_frames, n_bins)
         Magnitudes with the same sum of squares in each bin.
     """
-    powers = estimates.square()
-    kept = shares[..., None] * powers[:-1]
-    rest = powers[-1] + (powers[:-1] - kept).sum(0)
-    return torch.cat([kept, rest[None]]).sqrt()
+    *known, background = estimates
+    for source, share in zip(
+        known, shares, strict=True
+    ):  # without squares, which very faint or loud frames do not have
+        background = torch.hypot(background, (1 - share).sqrt()[:, None] * source)
+    return torch.stack(
+        [*(share.sqrt()[:, None] * source for source, share in zip(known, shares, strict=True)), background]
+    )

@@ -20,7 +20,7 @@ from sklearn_gass.networks import check_widths, shapes_fit
 from sklearn_gass.persistence._classes import ALSO_FITTED, FITTED, TOP, has_fit
 from sklearn_gass.separation import AudioSeparator, SupervisedSeparator, SupervisedSeparatorCV
 from sklearn_gass.separation._composition import check_contexts
-from sklearn_gass.separation._fitting import is_background, unfrozen
+from sklearn_gass.separation._fitting import detector_of, is_background, unfrozen
 from sklearn_gass.source_models import BackgroundModel, BaseSourceModel, DAESourceModel, NMFSourceModel
 from sklearn_gass.source_models._dynamics import noise_covariance
 from sklearn_gass.source_models._neural import BaseNeuralSourceModel
@@ -187,9 +187,8 @@ def _check_separator(separator: SupervisedSeparator) -> None:
         check_same_labels([str(label) for label in separator.classes_], separator._listed_labels())
     separator._background_label()
     known = [unfrozen(model) for model in models if not is_background(model)]
-    for background in map(unfrozen, models):
-        if hasattr(background, "detector_"):
-            _check_detector(background.detector_, n_bins, len(known))
+    if (detector := detector_of(models)) is not None:
+        _check_detector(detector, n_bins, len(known))
     decoders = [Decoder(_no_function, _no_function, model._n_features_out, model.scale_) for model in known]
     problem = Problem(decoders, separator._objective_loss(models), n_bins)
     is_linear = all(isinstance(model, NMFSourceModel) for model in known)

@@ -80,7 +80,7 @@ def separate_pieces(
         Successive samples, which sum to the mixture or to the channels.
     """
     separator = found_best(separator)
-    background = getattr(separator, "background_place", None)
+    background = getattr(separator, "_background_place", None)
     whole = mixture if channels is None else channels
     audible = without_rumble(mixture, sample_rate)
     level = wave_level(audible) / math.sqrt(n_sources)
@@ -120,7 +120,7 @@ def separate_pieces(
 
 
 def _divided(rest: NDArray[np.floating], n_sources: int, background: int | None) -> NDArray[np.floating]:
-    """Return what each source gets of that which no frame shows: all of it is background, if there is one."""
+    """Divide what lies below 20 Hz between the sources: all of it is background, if there is one."""
     if background is None:
         return np.stack([rest / n_sources] * n_sources)
     parts = np.zeros((n_sources, *rest.shape), dtype=rest.dtype)

@@ -243,11 +243,17 @@ class SeparatorComposition(BaseComposition):
         """Return what has to be the same for a checkpoint to be of the same training, by name."""
         if self.checkpoint is None:
             return {}
-        own = {name: value for name, value in leaves(self).items() if name not in self._acting() - {"device"}}
+        # a detector learns from separations, so that all parameters have a part in it
+        later = set() if self._trains_detector(models) else self._acting() - {"device"}
+        own = {name: value for name, value in leaves(self).items() if name not in later}
         earlier = [getattr(self, f"{name}_", None) for name in _PARTS if self._goes_on(name)]
         fitted = [fingerprint(part) for part in [*models, *earlier] if part is not None and learned(unfrozen(part))]
         parameters = [type(self).__name__, training_parameters(own)]
         return {"data": data, "parameters": parameters, "fitted_parts_to_go_on_from": fitted}
+
+    def _trains_detector(self, models):
+        """Tell whether one of the unfitted models is a background with a detector."""
+        return any(isinstance(m, BackgroundModel) and m.detector is not None and not _is_fitted(m) for m in models)
 
     def _goes_on(self, part):
         """Tell whether the start or the critic is to train on from an earlier one."""
@@ -265,7 +271,8 @@ class SeparatorComposition(BaseComposition):
         """Return about how many milliseconds the training of start and critic takes, by name."""
         inner = [unfrozen(model) for model in models]
         costs = dict.fromkeys(_PARTS, 0.0)
-        if all(isinstance(model, NMFSourceModel) for model in inner):
+        known = [model for model in inner if not is_background(model)]
+        if len(known) == 1 or all(isinstance(model, NMFSourceModel) for model in known):
             return costs
         n_weights = sum(model._n_weights(n_bins) for model in inner if hasattr(model, "_n_weights"))
         for name in _PARTS:

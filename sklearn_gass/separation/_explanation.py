@@ -28,7 +28,9 @@ class Explanation:
     labels : ndarray of shape (n_sources,)
         Label of each source.
     estimates : ndarray of shape (n_sources, n_frames, n_bins)
-        Generated frames of each source, in the unit of the mixture. Their sum is close to the mixture.
+        Generated frames of each source, in the unit of the mixture. Their sum is close to the mixture. Beside a
+        `BackgroundModel` they are means over searches, what a detector silences is given to the background, and what
+        follows here is that of the search with the lowest objective.
     latents : list of ndarray of shape (n_frames, n_components)
         Latents of each source.
     objective : ndarray of shape (n_frames,)

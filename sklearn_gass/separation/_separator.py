@@ -9,7 +9,6 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from joblib import Parallel, delayed
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from sklearn_gass._checkpoints import CHECKPOINT_CONSTRAINTS, Part, agreed_seed, own_checkpoint
@@ -88,8 +87,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         The optimisation of a frame ends when steps improve it by less than this, relatively.
     n_init : int, default=1
         Runs, all but the first from disturbed starts; each frame keeps the one with the lowest objective. Beside a
-        `BackgroundModel`: searches from other first templates each, whose estimates are averaged. There 4 give better
-        results than 1, and take four times as long.
+        `BackgroundModel` it is the number of searches, each from other first templates, whose estimates are averaged.
+        There 4 give better results than 1, and take four times as long.
     smoothness : float or None, default=None
         Weight of half the squared distance of the latents from those of the frames before and after. If not 0, frames
         must follow each other in time, and no longer are separated independently. ``None`` is 40 in an
@@ -234,7 +233,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
-        """Train one source model per label, then start and critic.
+        """Train one source model per label, then start and critic, and the detector of a background that has one.
 
         Parameters
         ----------
@@ -285,7 +284,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
                 self._assemble(models, frames, seed, file, tasks)
                 if _DETECTOR in tasks:
                     with tasks[_DETECTOR], Part(file, _DETECTOR):
-                        self._fit_detector(frames, derive_seed(derive_seed(seed)))
+                        self._fit_detector(
+                            frames, derive_seed(derive_seed(seed))
+                        )  # the start has the first, the critic next
         return self
 
     def _fit_models(self, models, frames, file, tasks):
@@ -304,7 +305,7 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
     def _detector_cost(self, models, n_bins):
         """Return about how many milliseconds the training of the background's detector takes, if it has one."""
         for model in models:
-            if is_background(model) and not isinstance(model, FrozenEstimator) and model.detector is not None:
+            if self._trains_detector([model]):
                 cost = getattr(model._make_detector(), "_training_cost", None)
                 return {_DETECTOR: 0.0 if cost is None else cost(n_bins, len(models) - 1)}
         return {}
@@ -313,11 +314,11 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
         """Train the detector of the background on separations of clean frames of the known sources."""
         problem, known = self._problem(torch.float32), self._known_in_order()
         frames = [None if own is None else torch.tensor(own, dtype=torch.float32) / problem.unit for own in frames]
-        place = self.background_place
+        place = self._background_place
         background = self.source_models_[place]
 
         def explain(mixture):
-            found = self._infer((mixture * problem.unit).to(self.device), problem, None)
+            found = self._infer((mixture * problem.unit).to(self.device), problem, None, n_init=1)
             return found.estimates / problem.unit
 
         detector = seed_if_unseeded(background._make_detector(), seed)
@@ -392,9 +393,9 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
             problem = replace(problem, critic=self.critic_.freeze(problem), critic_weight=self.critic_weight)
         return problem
 
-    def _infer(self, frames, problem, heard):
+    def _infer(self, frames, problem, heard, **changes):
         """Run the engine, with the background of an earlier part of the recording if there is one."""
-        settings = {name: getattr(self, name) for name in _INFERENCE} | {"smoothness": self.smoothness or 0.0}
+        settings = {name: getattr(self, name) for name in _INFERENCE} | {"smoothness": self.smoothness or 0.0} | changes
         unknown = [model for model in self.source_models_ if is_background(model)]
         if not unknown:
             if heard is not None:
@@ -428,10 +429,10 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
     @property
     def has_background(self):
         """Whether one of the sources is learned from each mixture; its frames depend on each other."""
-        return self.background_place is not None
+        return self._background_place is not None
 
     @property
-    def background_place(self):
+    def _background_place(self):
         """Place in `classes_` of the source that is learned from each mixture; ``None`` if there is none."""
         models = enumerate(getattr(self, "source_models_", ()))
         return next((place for place, model in models if is_background(model)), None)

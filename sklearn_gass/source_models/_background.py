@@ -10,8 +10,9 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from typing_extensions import override
 
+from sklearn_gass._checkpoints import Part
 from sklearn_gass._random import as_seed
-from sklearn_gass._validation import HasMethods, Interval, StrOptions, refuse_class
+from sklearn_gass._validation import HasMethods, Interval, StrOptions
 from sklearn_gass.detectors import DETECTORS
 from sklearn_gass.engine import Background, Memory, quiet_spectrum
 from sklearn_gass.source_models._base import N_KEPT, BaseSourceModel, spread_rows
@@ -52,7 +53,9 @@ class BackgroundModel(BaseSourceModel):
         What tells the known sources from parts of the background that resemble them. "presence" stands for
         :class:`PresenceDetector` with its defaults. A separator trains it in `fit`, on separations of its training
         frames from made-up backgrounds, which takes a minute with a VAE. Known sources that pause are then much more
-        silent. ``None`` trains none, and neither does `from_fitted`. Parameters nest: ``detector__n_mixtures``.
+        silent. ``None`` trains none, and neither does `from_fitted` or a model in a ``FrozenEstimator``. Parameters
+        nest: ``detector__n_mixtures``. A detector of your own is an estimator with the methods `fit` and `freeze` of a
+        `PresenceDetector`.
     random_state : int, RandomState instance or None, default=None
         Seed of the first templates and of `sample`; ``None`` takes that of the separator, and 0 in a FrozenEstimator.
 
@@ -103,7 +106,7 @@ class BackgroundModel(BaseSourceModel):
     _parameter_constraints: dict = {
         **BaseSourceModel._parameter_constraints,
         "prior_weight": [Interval(Real, 0, None, closed="left")],
-        "detector": [StrOptions(set(DETECTORS)), HasMethods(["fit", "freeze"]), None],
+        "detector": [StrOptions(set(DETECTORS)), HasMethods(["fit", "freeze", "get_params", "set_params"]), None],
     }
 
     learns_from_mixture = True
@@ -142,19 +145,22 @@ class BackgroundModel(BaseSourceModel):
         nested = [name for name in params if name.startswith("detector__")]
         if nested and shorthand is None:
             raise ValueError(f"{nested[0]} cannot be set while detector is None.")
-        if nested and isinstance(shorthand, str) and shorthand in DETECTORS:
+        if nested and isinstance(shorthand, str):
+            if shorthand not in DETECTORS:
+                raise ValueError(f"detector must be one of {sorted(DETECTORS)} or an object, got {shorthand!r}.")
             params = {"detector": DETECTORS[shorthand](), **{k: v for k, v in params.items() if k != "detector"}}
         return super().set_params(**params)
 
     def _validate_params(self):
         super()._validate_params()
-        refuse_class("A detector", self.detector)
-        if hasattr(self.detector, "_validate_params"):  # now, and not after source models were trained
+        if hasattr(self.detector, "_parameter_constraints"):  # now, and not after source models were trained
             self.detector._validate_params()
 
     def _train(self, frames, generator):
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
-        nmf = NMFSourceModel(self.n_components, beta_loss=self.beta_loss, random_state=seed).fit(frames.numpy())
+        nmf = NMFSourceModel(self.n_components, beta_loss=self.beta_loss, random_state=seed)
+        with Part(None, "templates"):  # it is no part of its own, and a checkpoint has the seed of the whole
+            nmf.fit(frames.numpy())
         self.components_, self.activations_ = nmf.components_, nmf.activations_ * nmf.scale_
         self.residuals_, self.residual_levels_ = nmf.residuals_, nmf.residual_levels_ * nmf.scale_
         self.examples_ = frames[spread_rows(len(frames), N_KEPT)].numpy() * self.scale_
