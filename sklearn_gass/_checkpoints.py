@@ -138,7 +138,7 @@ class CheckpointFile:
         """Write what was kept, completely or not at all."""
         with self._lock:
             runs = {key: run for key, run in self._runs.items() if run.stored is not None}
-            arrays = {}
+            arrays = {"begun": np.zeros(1, dtype=np.uint8)}  # without any array, old safetensors cannot read the file
             for key, run in runs.items():
                 text, tensors = run.stored or ("", [])
                 arrays[f"{key}/state"] = np.frombuffer(text.encode(), dtype=np.uint8)
