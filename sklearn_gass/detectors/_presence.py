@@ -68,7 +68,7 @@ class PresenceDetector(BaseEstimator):
     Attributes
     ----------
     weights_ : dict of str to ndarray
-        Weights of the networks, and mean and standard deviation of what it reads.
+        Weights of the networks, and mean and standard deviation of what they read.
     history_ : list of dict
         Loss and seconds of each epoch.
 
