@@ -235,7 +235,7 @@ class PresenceDetector(BaseEstimator):
         features, fits = [], []
         n_mixtures = self.n_mixtures // _N_NETWORKS * _N_NETWORKS
         for number in range(n_mixtures):
-            parts = [_excerpt(own, n_frames, levels, bool(number % 2), generator) for own in sources]
+            parts = [strangers.known(own, n_frames, levels, pauses=bool(number % 2)) for own in sources]
             mixture, contributions = _add_up([*parts, level * strangers.draw(n_frames)], generator)
             # as loud as a separator of waveforms makes a mixture
             gain = level * math.sqrt(len(sources) + 1) / max(float(mixture.square().mean().sqrt()), _FAINT)
@@ -337,25 +337,6 @@ class _PresenceTrainee(nn.Module):
         loss.sum().backward()
         self.optimisers[0].step()
         return {"loss": loss.mean().detach()}
-
-
-def _excerpt(
-    frames: Tensor, n_frames: int, levels: tuple[float, float], pauses: bool, generator: torch.Generator
-) -> Tensor:
-    """Return successive frames of a source from a random place on, at a random level in dB.
-
-    If it pauses, it does so from a random moment on, for a quarter to three quarters of the time or until the end.
-    """
-
-    def uniform(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand((), generator=generator))
-
-    first = int(torch.randint(len(frames), (), generator=generator))
-    part = frames[(torch.arange(n_frames) + first) % len(frames)] * 10 ** (uniform(*levels) / 20)
-    begin, length = uniform(0, n_frames), uniform(n_frames / 4, n_frames * 3 / 4)
-    if pauses:
-        part[int(begin) : int(begin + length)] = 0
-    return part
 
 
 def _bands(n_bins: int) -> Tensor:

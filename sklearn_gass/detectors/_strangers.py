@@ -61,11 +61,8 @@ class Strangers:
         frames = torch.zeros(n_frames, self.n_bins)
         for _ in range(self._integer(1, 4)):
             lowest = math.exp(self._uniform(math.log(2), math.log(max(3, self.n_bins / 9))))
-            length, damping, tilt = (
-                10 ** self._uniform(0.6, 2.5),
-                10 ** self._uniform(-3.8, -0.8),
-                self._uniform(0.3, 1.6),
-            )
+            length, damping = 10 ** self._uniform(0.6, 2.5), 10 ** self._uniform(-3.8, -0.8)
+            tilt = self._uniform(0.3, 1.6)
             glides, begin = self._uniform(0, 1) < 0.3, 0
             while begin < n_frames:
                 n = min(n_frames - begin, int(length * self._uniform(0.5, 1.5)) + 3)
@@ -114,6 +111,17 @@ class Strangers:
             frames = _stretched(self._excerpt(source, n_frames), _STRETCHES[self._integer(0, len(_STRETCHES))])
             power += _level(frames.flip(0) if self._uniform(0, 1) < 0.5 else frames).square()
         return power.sqrt()
+
+    def known(self, frames: Tensor, n_frames: int, levels: tuple[float, float], *, pauses: bool) -> Tensor:
+        """Return a piece of a known source at a random level in dB, to be heard beside a stranger.
+
+        If it pauses, it does so from a random moment on, for a quarter to three quarters of the time or until the end.
+        """
+        piece = self._excerpt(frames, n_frames) * self._decibels(*levels)
+        begin, length = self._uniform(0, n_frames), self._uniform(n_frames / 4, n_frames * 3 / 4)
+        if pauses:
+            piece[int(begin) : int(begin + length)] = 0
+        return piece
 
     def recording(self, n_frames: int) -> Tensor:
         """Return a piece of what is recorded of the background."""

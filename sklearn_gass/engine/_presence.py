@@ -75,10 +75,8 @@ def given_to_background(estimates: Tensor, shares: Tensor) -> Tensor:
         Magnitudes with the same sum of squares in each bin.
     """
     *known, background = estimates
-    for source, share in zip(
-        known, shares, strict=True
-    ):  # without squares, which very faint or loud frames do not have
+    kept = [share.sqrt()[:, None] * source for source, share in zip(known, shares, strict=True)]
+    for source, share in zip(known, shares, strict=True):
+        # squares of very faint or loud frames would vanish or overflow
         background = torch.hypot(background, (1 - share).sqrt()[:, None] * source)
-    return torch.stack(
-        [*(share.sqrt()[:, None] * source for source, share in zip(known, shares, strict=True)), background]
-    )
+    return torch.stack([*kept, background])

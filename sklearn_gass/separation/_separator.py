@@ -284,9 +284,8 @@ class SupervisedSeparator(BaseFrameSeparator, SeparatorComposition):
                 self._assemble(models, frames, seed, file, tasks)
                 if _DETECTOR in tasks:
                     with tasks[_DETECTOR], Part(file, _DETECTOR):
-                        self._fit_detector(
-                            frames, derive_seed(derive_seed(seed))
-                        )  # the start has the first, the critic next
+                        # the start has the seed itself, the critic the next one
+                        self._fit_detector(frames, derive_seed(derive_seed(seed)))
         return self
 
     def _fit_models(self, models, frames, file, tasks):
