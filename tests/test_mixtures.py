@@ -23,7 +23,7 @@ from sklearn_gass import (
     WGANSourceModel,
 )
 from sklearn_gass.divergences import kl_divergence
-from sklearn_gass.engine import CleanSource, Problem
+from sklearn_gass.engine import CleanSource, MixtureBatches, Problem
 from sklearn_gass.engine._mixtures import add_up
 from sklearn_gass.separation._fitting import fit_model, fit_part
 
@@ -83,6 +83,32 @@ class TestAddUp:
     def test_one_source_is_left_alone(self, generator):
         part = torch.rand(5, 4, generator=generator)
         torch.testing.assert_close(add_up([part], generator), part)
+
+
+class TestCleanSource:
+    def test_loud_frames_come_more_often(self, generator):
+        frames = torch.tensor([1.0, 4.0, 9.0])[:, None].expand(3, 5)
+        (source,) = sources([frames])
+        drawn = source.draw(30_000, generator)[:, 0]
+        shares = [float((drawn == level).double().mean()) for level in (1.0, 4.0, 9.0)]
+        assert shares == pytest.approx([1 / 6, 2 / 6, 3 / 6], abs=0.01)
+
+    def test_silent_frames_can_be_all_there_is(self, generator):
+        (source,) = sources([torch.zeros(3, 5)])
+        assert (source.draw(4, generator) == torch.zeros(4, 5)).all()
+
+
+class TestMixtureBatches:
+    def test_sources_are_absent_from_a_tenth_of_mixtures(self, generator):
+        parts = list(torch.ones(2, 10, 6))
+        batches = MixtureBatches(sources(parts), 2, batch_size=5000, levels=(-5.0, 5.0), generator=generator)
+        for mixture, drawn in batches:
+            absent = [part.eq(0).all(1) for part in drawn]
+            assert [float(rows.double().mean()) for rows in absent] == pytest.approx([0.1, 0.1], abs=0.02)
+            assert (mixture[absent[0]] == drawn[1][absent[0]]).all()
+            heard = 20 * torch.log10(drawn[0][~absent[0]])
+            assert -5.01 <= float(heard.min()) < -4.9
+            assert 4.9 < float(heard.max()) <= 5.01
 
 
 @pytest.fixture(scope="module")

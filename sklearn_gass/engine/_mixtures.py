@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 _STEPS_PER_EPOCH = 100
 _MIXTURES_OF_A_DRAW = 2  # varying frames is a fourth of a step
+_ABSENCE = 0.1  # chance of a source to be absent from a mixture, as one that pauses is
+_LEAST_SHARE = 1e-6  # so that frames of a source that is silent throughout can be drawn
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,22 @@ class CleanSource:
     augment: Callable[[Tensor, torch.Generator], Tensor]
 
     def draw(self, n_frames: int, generator: torch.Generator) -> Tensor:
-        """Return random variations of random frames, of shape (n_frames, n_bins)."""
-        rows = torch.randint(len(self.frames), (n_frames,), generator=generator, device=self.frames.device)
+        """Return random variations of random frames, of shape (n_frames, n_bins), loud ones more often."""
+        uniform = torch.rand(n_frames, generator=generator, device=self.frames.device)
+        rows = torch.searchsorted(self._shares_up_to, uniform, right=True).clamp_(max=len(self.frames) - 1)
         return self.augment(self.frames.index_select(0, rows), generator)
+
+    @cached_property
+    def _shares_up_to(self) -> Tensor:
+        """Shares of the frames up to each, if each counts as the square root of its level."""
+        sums = (self.frames.mean(1).sqrt() + _LEAST_SHARE).cumsum(0)
+        return sums / sums[-1]
 
 
 class MixtureBatches:
     """Batches of mixtures for a number of training steps, in epochs of 100 steps.
+
+    Each source is absent from a tenth of the mixtures, so that sources which pause are heard less.
 
     Iterating gives the batches of the next epoch: tuples of a mixture of shape (batch_size, n_bins) and the list of
     its sources' frames.
@@ -76,13 +88,14 @@ class MixtureBatches:
                 drawn = [source.draw(self.batch_size, self.generator) for source in self.sources]
             else:
                 drawn = [frames.roll(i, 0) for i, frames in enumerate(drawn)]  # each frame meets other ones
-            parts = [frames * self._gains(frames) for frames in drawn]
+            parts = [frames * self._gains(len(frames)) for frames in drawn]
             yield add_up(parts, self.generator), parts
 
-    def _gains(self, frames: Tensor) -> Tensor:
+    def _gains(self, n_frames: int) -> Tensor:
+        """Return a factor for each frame of a source, of shape (n_frames, 1): 0 where it is absent."""
         low, high = self.levels
-        decibels = low + (high - low) * torch.rand(len(frames), 1, generator=self.generator, device=frames.device)
-        return 10 ** (decibels / 20)
+        level, presence = torch.rand(2, n_frames, 1, generator=self.generator, device=self.generator.device)
+        return 10 ** ((low + (high - low) * level) / 20) * (presence >= _ABSENCE)
 
     def skip(self, n_steps: int) -> None:
         """Take steps of whole epochs as done, by a training that is gone on with; random numbers are restored apart."""
