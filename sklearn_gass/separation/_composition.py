@@ -184,7 +184,7 @@ class SeparatorComposition(BaseComposition):
         """Put source models together that were fitted before.
 
         The models stay as they are. A start and a critic are trained all the same, on 4,000 frames that each model
-        generates. If sources are taken out of a separator, training begins at its start and critic, is short (1,000
+        generates. If sources are taken out of a separator, training begins at its start and critic, is short (1,200
         steps of the start, 100 of the critic), and the frames have no noise of the output. Otherwise the default ones
         take 5,000 steps, longer than training two models. ``start="source", critic=None`` trains nothing and separates
         worse.

@@ -13,7 +13,7 @@ from sklearn_gass._validation import refuse_class
 from sklearn_gass.separation._fitting import fingerprint, with_inner
 
 SHORT: dict[str, dict[str, Any]] = {
-    "start": {"max_iter": 1000, "learning_rate_init": 2e-3},
+    "start": {"max_iter": 1200, "learning_rate_init": 2e-3},
     "critic": {"max_iter": 100},
 }
 """Parameters of start and critic that begin at those of a separator that sources are taken out of."""
