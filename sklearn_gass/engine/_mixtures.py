@@ -95,7 +95,8 @@ class MixtureBatches:
         """Return a factor for each frame of a source, of shape (n_frames, 1): 0 where it is absent."""
         low, high = self.levels
         level, presence = torch.rand(2, n_frames, 1, generator=self.generator, device=self.generator.device)
-        return 10 ** ((low + (high - low) * level) / 20) * (presence >= _ABSENCE)
+        gains: Tensor = 10 ** ((low + (high - low) * level) / 20)
+        return gains * (presence >= _ABSENCE)
 
     def skip(self, n_steps: int) -> None:
         """Take steps of whole epochs as done, by a training that is gone on with; random numbers are restored apart."""
