@@ -96,7 +96,7 @@ class MixtureBatches:
         low, high = self.levels
         level, presence = torch.rand(2, n_frames, 1, generator=self.generator, device=self.generator.device)
         gains: Tensor = 10 ** ((low + (high - low) * level) / 20)
-        return gains * (presence >= _ABSENCE)
+        return gains.where(presence >= _ABSENCE, 0)
 
     def skip(self, n_steps: int) -> None:
         """Take steps of whole epochs as done, by a training that is gone on with; random numbers are restored apart."""
