@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -27,9 +28,9 @@ class BeginsAtBase:
     _parameter_constraints: dict = {"base": [HasMethods(["get_params"]), None]}
 
     def __sklearn_clone__(self) -> Self:
-        copy: Self = super().__sklearn_clone__()  # type: ignore[misc]
-        copy.base = self.base  # which has lost its weights on the way
-        return copy
+        cloned: Self = super().__sklearn_clone__()  # type: ignore[misc]
+        cloned.base = self.base  # which has lost its weights on the way
+        return cloned
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, without those of `base`.
@@ -118,6 +119,8 @@ def begun_at(part: Any, params: dict[str, Any]) -> Any:
     """
     begun = clone(part)
     fresh = {name: value for name, value in _FRESH.items() if name in begun.get_params()}
+    if part.base is not None:  # which is not needed, and bases of bases would pile up
+        part = copy.copy(part).set_params(base=None)
     return begun.set_params(base=part, **fresh, **params)
 
 

@@ -92,6 +92,20 @@ class TestWhatTrainingBeginsAt:
         assert lengths == {"start": MixtureStart().max_iter, "critic": MixtureCritic().max_iter}
         assert all(2 * short[part] < lengths[part] for part in PARTS)
 
+    def test_a_short_training_takes_smaller_steps(self, pair, third):
+        items = [("a", pair), ("b", pair), ("c", third)]
+        three = SupervisedSeparator.from_fitted(items, start__max_iter=2, critic__max_iter=2)
+        assert three.start_.learning_rate_init == 0.002
+        assert three.start_.learning_rate_init < pair.start_.learning_rate_init
+
+    def test_bases_do_not_pile_up(self, pair, third):
+        separator, short = pair, {"start__max_iter": 2, "critic__max_iter": 2, "random_state": 0}
+        for _ in range(2):
+            separator = SupervisedSeparator.from_fitted([("a", separator), ("b", separator), ("c", third)], **short)
+            for part in (separator.start_, separator.critic_):
+                assert part.base.weights_
+                assert part.base.base is None
+
     def test_a_short_training_learns_from_frames_without_noise(self, pair, third, monkeypatch):
         learned = []
         monkeypatch.setattr(MixtureStart, "fit", lambda self, _, sources: learned.append(sources) or self)

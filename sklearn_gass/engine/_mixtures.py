@@ -13,7 +13,7 @@ from torch import Tensor
 _STEPS_PER_EPOCH = 100
 _MIXTURES_OF_A_DRAW = 2  # varying frames is a fourth of a step
 _ABSENCE = 0.1  # chance of a source to be absent from a mixture, as one that pauses is
-_LEAST_SHARE = 1e-6  # so that frames of a source that is silent throughout can be drawn
+_LEAST_COUNT = 1e-6  # so that silent frames can be drawn where there are no others
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,23 @@ class CleanSource:
 
     def draw(self, n_frames: int, generator: torch.Generator) -> Tensor:
         """Return random variations of random frames, of shape (n_frames, n_bins), loud ones more often."""
-        uniform = torch.rand(n_frames, generator=generator, device=self.frames.device)
-        rows = torch.searchsorted(self._shares_up_to, uniform, right=True).clamp_(max=len(self.frames) - 1)
+        uniform = torch.rand(n_frames, generator=generator, dtype=torch.float64, device=self.frames.device)
+        rows = torch.searchsorted(self._shares_up_to, uniform, right=True)
         return self.augment(self.frames.index_select(0, rows), generator)
 
     @cached_property
     def _shares_up_to(self) -> Tensor:
-        """Shares of the frames up to each, if each counts as the square root of its level."""
-        sums = (self.frames.mean(1).sqrt() + _LEAST_SHARE).cumsum(0)
-        return sums / sums[-1]
+        """Shares of the frames up to each, if each counts as the square root of its level, its mean magnitude."""
+        counts = self.frames.mean(1).cpu().double().sqrt() + _LEAST_COUNT
+        sums = counts.cumsum(0)  # where each run rounds alike
+        return (sums / sums[-1]).to(self.frames.device)
 
 
 class MixtureBatches:
     """Batches of mixtures for a number of training steps, in epochs of 100 steps.
 
-    Each source is absent from a tenth of the mixtures, so that sources which pause are heard less.
+    Each source is absent from a tenth of the mixtures, so that a source that pauses is given less of the others. A few
+    mixtures are silent.
 
     Iterating gives the batches of the next epoch: tuples of a mixture of shape (batch_size, n_bins) and the list of
     its sources' frames.

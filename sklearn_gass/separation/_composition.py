@@ -185,9 +185,9 @@ class SeparatorComposition(BaseComposition):
 
         The models stay as they are. A start and a critic are trained all the same, on 4,000 frames that each model
         generates. If sources are taken out of a separator, training begins at its start and critic, is short (1,200
-        steps of the start, 100 of the critic), and the frames have no noise of the output. Otherwise the default ones
-        take 5,000 steps, longer than training two models. ``start="source", critic=None`` trains nothing and separates
-        worse.
+        steps of the start at a first learning rate of 0.002, 100 of the critic), and the frames have no noise of the
+        output. Otherwise the default ones take 5,000 steps, longer than training two models. ``start="source",
+        critic=None`` trains nothing and separates worse.
 
         Parameters
         ----------
