@@ -119,7 +119,7 @@ def begun_at(part: Any, params: dict[str, Any]) -> Any:
     """
     begun = clone(part)
     fresh = {name: value for name, value in _FRESH.items() if name in begun.get_params()}
-    if part.base is not None:  # which is not needed, and bases of bases would pile up
+    if part.base is not None:  # else each base would keep all that came before it
         part = copy.copy(part).set_params(base=None)
     return begun.set_params(base=part, **fresh, **params)
 

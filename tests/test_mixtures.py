@@ -95,7 +95,7 @@ class TestCleanSource:
 
     def test_silent_frames_can_be_all_there_is(self, generator):
         (source,) = sources([torch.zeros(3, 5)])
-        torch.testing.assert_close(source._shares_up_to, torch.tensor([1 / 3, 2 / 3, 1], dtype=torch.float64))
+        torch.testing.assert_close(source._chances_up_to, torch.tensor([1 / 3, 2 / 3, 1], dtype=torch.float64))
         assert (source.draw(4, generator) == torch.zeros(4, 5)).all()
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 _STEPS_PER_EPOCH = 100
 _MIXTURES_OF_A_DRAW = 2  # varying frames is a fourth of a step
 _ABSENCE = 0.1  # chance of a source to be absent from a mixture, as one that pauses is
-_LEAST_COUNT = 1e-6  # so that silent frames can be drawn where there are no others
+_LEAST_CHANCE = 1e-6  # so that silent frames can be drawn where there are no others
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class CleanSource:
     def draw(self, n_frames: int, generator: torch.Generator) -> Tensor:
         """Return random variations of random frames, of shape (n_frames, n_bins), loud ones more often."""
         uniform = torch.rand(n_frames, generator=generator, dtype=torch.float64, device=self.frames.device)
-        rows = torch.searchsorted(self._shares_up_to, uniform, right=True)
+        rows = torch.searchsorted(self._chances_up_to, uniform, right=True)
         return self.augment(self.frames.index_select(0, rows), generator)
 
     @cached_property
-    def _shares_up_to(self) -> Tensor:
-        """Shares of the frames up to each, if each counts as the square root of its level, its mean magnitude."""
-        counts = self.frames.mean(1).cpu().double().sqrt() + _LEAST_COUNT
-        sums = counts.cumsum(0)  # where each run rounds alike
+    def _chances_up_to(self) -> Tensor:
+        """Chance of a frame up to each one; that of one frame grows with the square root of its mean magnitude."""
+        chances = self.frames.mean(1).cpu().double().sqrt() + _LEAST_CHANCE  # a GPU would not always sum alike
+        sums = chances.cumsum(0)
         return (sums / sums[-1]).to(self.frames.device)
 
 

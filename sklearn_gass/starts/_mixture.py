@@ -21,9 +21,9 @@ class MixtureStart(MixtureLearner, BaseStart):
     """Start from the latents that an encoder of mixtures guesses.
 
     The encoder is a network that reads a mixture frame and gives the latents of all sources. It is trained on synthetic
-    mixtures of the training frames, so that the frames generated from its latents come close to the true ones. The
-    objective of separation has many local minima; an encoder that only ever saw clean frames starts far from the right
-    one.
+    mixtures of the training frames, so that the frames generated from its latents come close to the true ones. Loud
+    frames come more often into these mixtures, and each source is absent from a tenth of them. The objective of
+    separation has many local minima; an encoder that only ever saw clean frames starts far from the right one.
 
     Parameters
     ----------
